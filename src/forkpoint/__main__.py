@@ -1,0 +1,5 @@
+"""``python -m forkpoint`` is ``forkpoint``."""
+
+from forkpoint.cli import main
+
+main()

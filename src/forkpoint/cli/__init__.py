@@ -1,0 +1,85 @@
+"""The command line: one verb a question. Commands load when they are called, never for ``--help``."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from forkpoint import __version__
+from forkpoint.errors import ForkpointError, InputError
+
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    # verb: (section, module:attribute, one line of help)
+    "chips": ("What is known", "catalog:chips", "List accelerators: vendor, country, status, segment."),
+    "chip": (
+        "What is known",
+        "catalog:chip",
+        "One accelerator: every figure with source, rivals, legal metrics.",
+    ),
+    "events": ("What is known", "catalog:events", "The dated legal and political events."),
+    "claims": ("What is known", "catalog:claims", "The article's claims against the evidence."),
+    "data": ("What is known", "catalog:data", "Check data files against the catalogue's schema."),
+}
+"""Every command. A line here is all that a new command needs to be found."""
+
+
+class _LazyGroup(click.Group):
+    """A group that knows its commands' names and help lines without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            from forkpoint.errors import UnknownName
+
+            raise click.UsageError(str(UnknownName("command", cmd_name, COMMANDS)))
+        module, attribute = COMMANDS[cmd_name][1].split(":")
+        command = getattr(import_module(f"forkpoint.cli.{module}"), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for name, (section, _, line) in COMMANDS.items():
+            sections.setdefault(section, []).append((name, line))
+        for section, rows in sections.items():
+            with formatter.section(section):
+                formatter.write_dl(rows)
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="forkpoint informs; it is not legal advice.",
+)
+@click.version_option(__version__, prog_name="forkpoint")
+def forkpoint() -> None:
+    """Where one AI stack becomes two: an open, executable model of AI chips under export controls.
+
+    \b
+    forkpoint check H20 --to CN --on 2025-04-10        does it need a licence, and why
+    forkpoint compare H20 910C --with H100 --model deepseek-v3
+    forkpoint run as-it-was                            the whole system, 2019 to 2035
+    """
+
+
+def main() -> None:
+    """Run the command line; an error on purpose is one sentence on stderr, never a traceback."""
+    try:
+        code = forkpoint.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        print("stopped", file=sys.stderr)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except ForkpointError as error:
+        print(f"forkpoint: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, InputError) else 1)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)

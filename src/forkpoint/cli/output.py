@@ -1,0 +1,133 @@
+"""How an answer leaves: a table that fits the terminal, JSON or CSV for machines, an explanation as a tree."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import click
+
+from forkpoint.trace import Step
+
+
+def machine_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--json`` and ``--csv`` to a command that prints a table."""
+    command = click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")(command)
+    return json_option(command)
+
+
+def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--json`` to a command."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+def emit_table(
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    columns: Mapping[str, str] | None = None,
+    title: str = "",
+    note: str = "",
+    as_json: bool = False,
+    as_csv: bool = False,
+) -> None:
+    """Print ``rows``: as a table of ``columns`` (key → heading; all by default), or whole as JSON or CSV."""
+    if as_json:
+        print_json(list(rows))
+        return
+    if as_csv:
+        sys.stdout.write(to_csv(rows))
+        return
+    from rich.table import Table
+
+    shown = columns or {key: key for key in (rows[0] if rows else {})}
+    table = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for key, heading in shown.items():
+        numeric = bool(rows) and all(isinstance(r.get(key), int | float | None) for r in rows)
+        table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(cell(row.get(key)) for key in shown))
+    console = _console()
+    console.print(table)
+    if note:
+        console.print(note, style="dim", markup=False, highlight=False)
+
+
+def emit_step(root: Step, *, title: str = "") -> None:
+    """Print an explanation as a tree."""
+    from rich.tree import Tree
+
+    def label(step: Step) -> str:
+        from rich.markup import escape
+
+        margin = "" if step.margin is None else f"  [dim]margin {step.margin:+.1%}[/dim]"
+        tail = " · ".join(t for t in (step.citation, f"grade {step.grade}" if step.grade else "") if t)
+        text = f"[bold]{escape(step.name)}[/bold]: {escape(step.outcome)}{margin}"
+        if step.detail:
+            text += f"\n{escape(step.detail)}"
+        return text + (f"\n[dim]{escape(tail)}[/dim]" if tail else "")
+
+    def grow(branch: Tree, step: Step) -> None:
+        for name, quantity in step.numbers.items():
+            source = f"  [dim]{quantity.source}[/dim]" if quantity.source else ""
+            branch.add(f"{name} = {quantity}{source}")
+        for child in step.children:
+            grow(branch.add(label(child)), child)
+
+    tree = Tree(label(root))
+    grow(tree, root)
+    console = _console()
+    if title:
+        console.print(title, style="bold")
+    console.print(tree, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """Print ``value`` as JSON (UTF-8, no NaN: an undefined number is null)."""
+    print(json.dumps(_finite(value), ensure_ascii=False, indent=2, default=str))
+
+
+def to_csv(rows: Sequence[Mapping[str, Any]], columns: Iterable[str] | None = None) -> str:
+    """``rows`` as CSV text with a header; keys of all rows in order of first appearance unless given."""
+    names = list(columns) if columns is not None else list(dict.fromkeys(k for r in rows for k in r))
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, fieldnames=names, lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows({k: "" if v is None else v for k, v in row.items()} for row in rows)
+    return stream.getvalue()
+
+
+def cell(value: Any) -> str:
+    """A value as a person reads it in a table cell."""
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return "–"
+        return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.4g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return str(value)
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    piped = not sys.stdout.isatty()
+    return Console(width=100 if piped else None, highlight=False, markup=True)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {str(k): _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    return value
