@@ -23,7 +23,7 @@ _PUBLIC = {
     "ensemble": "forkpoint.uncertainty:ensemble",
 }
 
-__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604 - the table is the list
+__all__ = ["__version__", *_PUBLIC]
 
 
 def __getattr__(name: str) -> Any:
