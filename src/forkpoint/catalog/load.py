@@ -1,0 +1,241 @@
+"""From CSV to records: a file that ships with forkpoint, or a user's own folder laid over it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from forkpoint.catalog import records
+from forkpoint.catalog.names import NameIndex
+from forkpoint.errors import DataError, InputError, UnknownName
+from forkpoint.files import read_text
+
+DATA = Path(__file__).parent / "data"
+ENVIRONMENT_VARIABLE = "FORKPOINT_CATALOG"
+LARGEST_CELL = 1 << 20
+
+FILES: dict[str, tuple[type[records.Record], tuple[str, ...]]] = {
+    "accelerators.csv": (records.Accelerator, ("id",)),
+    "accelerator_alternatives.csv": (records.Alternative, ("id", "field", "alternative", "source_url")),
+    "language_models.csv": (records.LanguageModel, ("name",)),
+    "events.csv": (records.Event, ("event_id",)),
+    "observations.csv": (
+        records.Observation,
+        (
+            "series",
+            "entity",
+            "region",
+            "period_start",
+            "period_end",
+            "published",
+            "source_url",
+            "value",
+            "unit",
+            "notes",
+        ),
+    ),
+    "claims.csv": (records.Claim, ("claim_id",)),
+    "country_groups.csv": (records.Country, ("iso2", "valid_from")),
+    "performance_measured.csv": (records.Measurement, ("id",)),
+    "verification.csv": (records.Verification, ("file", "row_key", "field", "source_url", "new_value")),
+}
+"""Every catalogue file: what a row is, and the columns that name it (a user's row with the same key replaces ours)."""
+
+R = TypeVar("R", bound=records.Record)
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All that is known: each table loads when it is first asked for, a user's folder laid over ours."""
+
+    folder: Path | None = None
+    _cache: dict[str, list[records.Record]] = field(default_factory=dict, repr=False)
+
+    def table(self, file: str, kind: type[R]) -> list[R]:
+        """The rows of one file, the user's rows overriding ours by key and extending them."""
+        if file not in self._cache:
+            _, key = FILES[file]
+            rows = {_key(r, key): r for r in read_records(DATA / file)}
+            own = None if self.folder is None else self.folder / file
+            if own is not None and own.exists():
+                rows |= {_key(r, key): r for r in read_records(own)}
+            self._cache[file] = list(rows.values())
+        return self._cache[file]  # type: ignore[return-value]
+
+    @cached_property
+    def accelerators(self) -> dict[str, records.Accelerator]:
+        """Accelerators by id."""
+        return {a.id: a for a in self.table("accelerators.csv", records.Accelerator)}
+
+    @cached_property
+    def language_models(self) -> dict[str, records.LanguageModel]:
+        """Language models by name."""
+        return {m.name: m for m in self.table("language_models.csv", records.LanguageModel)}
+
+    @property
+    def alternatives(self) -> list[records.Alternative]:
+        """Rival values of accelerators' figures."""
+        return self.table("accelerator_alternatives.csv", records.Alternative)
+
+    @property
+    def events(self) -> list[records.Event]:
+        """Legal and political events."""
+        return self.table("events.csv", records.Event)
+
+    @property
+    def observations(self) -> list[records.Observation]:
+        """Observations of market, supply and ecosystem."""
+        return self.table("observations.csv", records.Observation)
+
+    @property
+    def claims(self) -> list[records.Claim]:
+        """The article's claims."""
+        return self.table("claims.csv", records.Claim)
+
+    @property
+    def countries(self) -> list[records.Country]:
+        """Dated country groups."""
+        return self.table("country_groups.csv", records.Country)
+
+    @property
+    def measurements(self) -> list[records.Measurement]:
+        """Published measurements of performance."""
+        return self.table("performance_measured.csv", records.Measurement)
+
+    @property
+    def verifications(self) -> list[records.Verification]:
+        """Values that were checked again."""
+        return self.table("verification.csv", records.Verification)
+
+    @cached_property
+    def _accelerator_names(self) -> NameIndex:
+        spellings = {
+            a.id: [s for s in (a.id, a.name, a.name_zh, f"{a.vendor} {a.name}") if s]
+            for a in self.accelerators.values()
+        }
+        return NameIndex("accelerator", spellings, read_aliases("accelerator"))
+
+    @cached_property
+    def _language_model_names(self) -> NameIndex:
+        models = self.language_models.values()
+        spellings = {m.name: [m.name, f"{m.lab} {m.name}"] for m in models}
+        return NameIndex("language model", spellings, read_aliases("language model"), {m.lab for m in models})
+
+    def accelerator(self, name: str) -> records.Accelerator:
+        """The accelerator that ``name``, as people type it, means. Raises UnknownName or AmbiguousName."""
+        return self.accelerators[self._accelerator_names.resolve(name)]
+
+    def accelerator_candidates(self, name: str) -> list[records.Accelerator]:
+        """Every accelerator that ``name`` could mean (empty where none)."""
+        return [self.accelerators[i] for i in self._accelerator_names.candidates(name)]
+
+    def language_model(self, name: str) -> records.LanguageModel:
+        """The language model that ``name``, as people type it, means. Raises UnknownName or AmbiguousName."""
+        return self.language_models[self._language_model_names.resolve(name)]
+
+
+@cache
+def _catalog(folder: str | None) -> Catalog:
+    return Catalog(None if folder is None else Path(folder))
+
+
+def catalog(folder: Path | str | None = None) -> Catalog:
+    """The catalogue, with a user's ``folder`` (or that of FORKPOINT_CATALOG) laid over it.
+
+    Raises InputError where that folder does not exist or holds none of the catalogue's files.
+    """
+    chosen = folder or os.environ.get(ENVIRONMENT_VARIABLE) or None
+    if chosen is not None:
+        path = Path(chosen)
+        if not path.is_dir():
+            raise InputError(f"the catalogue folder {path} does not exist")
+        if not any((path / file).exists() for file in FILES):
+            raise InputError(f"the catalogue folder {path} holds none of {', '.join(FILES)}")
+    return _catalog(None if chosen is None else str(chosen))
+
+
+def read_records(path: Path | str, *, text: str | None = None) -> list[records.Record]:
+    """The records of one catalogue file, known by its name. Raises DataError at the first wrong cell."""
+    found, errors = check_file(path, text=text)
+    if errors:
+        raise errors[0]
+    return found
+
+
+def check_file(path: Path | str, *, text: str | None = None) -> tuple[list[records.Record], list[DataError]]:
+    """The records of a file and every wrong cell in it. Raises InputError where it is no catalogue file."""
+    name = Path(path).name
+    if name not in FILES:
+        raise UnknownName("catalogue file", name, FILES)
+    kind, key = FILES[name]
+    found: list[records.Record] = []
+    errors: list[DataError] = []
+    seen: dict[tuple[object, ...], int] = {}
+    for number, row in enumerate(read_rows(path, kind.model_fields, text=text), start=1):
+        try:
+            record = kind.model_validate(row)
+        except ValidationError as error:
+            for e in error.errors():
+                column = str(e["loc"][0]) if e["loc"] else "row"
+                errors.append(DataError(str(path), number, column, e.get("input"), _expectation(e)))
+            continue
+        identity = _key(record, key)
+        if identity in seen:
+            errors.append(
+                DataError(str(path), number, key[0], identity[0], f"new: row {seen[identity]} has the same key")
+            )
+        seen[identity] = number
+        found.append(record)
+    return found, errors
+
+
+def read_rows(path: Path | str, columns: Iterable[str], *, text: str | None = None) -> list[dict[str, str | None]]:
+    """The rows of a CSV file as text, empty cells as None.
+
+    Raises InputError for an empty file or a malformed line, UnknownName for a column that is not in ``columns``.
+    """
+    content = read_text(path) if text is None else text
+    csv.field_size_limit(LARGEST_CELL)
+    reader = csv.DictReader(io.StringIO(content, newline=""), strict=True)
+    valid = list(columns)
+    try:
+        header = reader.fieldnames
+        if not header:
+            raise InputError(f"{path}: the file is empty; expected a header with {', '.join(valid[:6])}, …")
+        for column in header:
+            if column not in valid:
+                raise UnknownName("column", column, valid, where=f"{path}, header")
+        rows = []
+        for number, row in enumerate(reader, start=1):
+            if None in row:
+                raise InputError(f"{path}: row {number} has more cells than the header has columns")
+            rows.append({k: v if v not in ("", None) else None for k, v in row.items()})
+        return rows
+    except csv.Error as error:
+        raise InputError(f"{path}: line {reader.line_num} is not valid CSV: {error}") from error
+
+
+def read_aliases(kind: str) -> dict[str, str]:
+    """Plain names that people use for one of several variants, each a documented choice."""
+    rows = read_rows(DATA / "aliases.csv", ("kind", "alias", "id", "why"))
+    return {str(r["alias"]): str(r["id"]) for r in rows if r["kind"] == kind}
+
+
+def _key(record: records.Record, columns: tuple[str, ...]) -> tuple[object, ...]:
+    return tuple(getattr(record, c) for c in columns)
+
+
+def _expectation(error: object) -> str:
+    details = dict(error)  # type: ignore[call-overload]
+    message = str(details["msg"])
+    for prefix in ("Input should be ", "Value error, "):
+        message = message.removeprefix(prefix)
+    return "known as a column here" if details["type"] == "extra_forbidden" else message

@@ -1,0 +1,103 @@
+"""Names as people type them: ``H20``, ``h20 141gb``, ``昇腾910B``, ``RTX 4090D``.
+
+A name is compared as the set of its words, case, punctuation and vendor words aside. An exact name or a documented
+alias wins; otherwise every thing whose words contain all words of the name is a candidate.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+
+from forkpoint.errors import AmbiguousName, UnknownName
+
+_NOISE = frozenset({"the", "gpu", "npu", "tesla", "geforce", "instinct", "accelerator", "generation"})
+_WORD = re.compile(r"[0-9a-z.]+|[\u3400-\u9fff]+")
+_JOINT = re.compile(r"(?<=\d)(?=gb\b)|(?<=[0-9a-z])(?=[\u3400-\u9fff])|(?<=[\u3400-\u9fff])(?=[0-9a-z])")
+
+
+def words(name: str) -> tuple[str, ...]:
+    """The words of a name, folded: case, width, punctuation and noise words do not count."""
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    folded = re.sub(r"(\d+)\s*(gb|gib|g)\b", r"\1gb", folded)
+    folded = _JOINT.sub(" ", folded.replace("-", " ").replace("_", " ")) if _has_cjk(folded) else folded
+    return tuple(w for w in _WORD.findall(folded) if w not in _NOISE) or tuple(_WORD.findall(folded))
+
+
+class NameIndex:
+    """Finds the thing that a typed name means among things with several spellings each."""
+
+    def __init__(
+        self,
+        kind: str,
+        spellings: Mapping[str, Iterable[str]],
+        aliases: Mapping[str, str],
+        makers: Iterable[str] = (),
+    ) -> None:
+        """``makers``: names of vendors, which a person may put in front or leave out."""
+        self.kind = kind
+        self._makers = frozenset(w for maker in makers for w in words(maker))
+        self._spellings = {key: list(names) for key, names in spellings.items()}
+        self._exact: dict[str, set[str]] = {}
+        self._words: dict[str, set[str]] = {}
+        for key, names in self._spellings.items():
+            for name in names:
+                self._exact.setdefault(self._compact(name), set()).add(key)
+            own = {w for name in names for w in words(name)}
+            joined = {self._compact(name) for name in names}
+            self._words[key] = own | joined | _adjacent(self._spellings[key])
+        self._aliases = {self._compact(alias): target for alias, target in aliases.items() if target in self._spellings}
+
+    def candidates(self, name: str) -> list[str]:
+        """Every key that ``name`` could mean, in catalogue order; an alias does not narrow it."""
+        wanted = words(name)
+        if not wanted:
+            return []
+        exact = self._exact.get(self._compact(name), set())
+        if len(exact) == 1 and self._compact(name) not in self._aliases:
+            return list(exact)
+        matches = [key for key, own in self._words.items() if all(w in own for w in wanted)]
+        if not matches and len(wanted) > 1:
+            matches = [key for key, own in self._words.items() if "".join(wanted) in own]
+        if not matches:
+            matches = [key for key, own in self._words.items() if any(_starts(w, wanted) for w in own)]
+        return matches
+
+    def resolve(self, name: str) -> str:
+        """The one key that ``name`` means. Raises UnknownName or AmbiguousName."""
+        compact = self._compact(name)
+        if name in self._spellings:
+            return name
+        if compact in self._aliases:
+            return self._aliases[compact]
+        exact = self._exact.get(compact, set())
+        if len(exact) == 1:
+            return next(iter(exact))
+        found = self.candidates(name)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise AmbiguousName(self.kind, name, found)
+        raise UnknownName(self.kind, name, [*self._plain_names(), *self._spellings])
+
+    def _compact(self, name: str) -> str:
+        """All words as one, the maker left out where anything else remains."""
+        found = words(name)
+        return "".join([w for w in found if w not in self._makers] or found)
+
+    def _plain_names(self) -> list[str]:
+        return [spelling for names in self._spellings.values() for spelling in names[1:]]
+
+
+def _adjacent(names: Sequence[str]) -> set[str]:
+    """Neighbouring words joined, so that 'rtx4090' and '4090d' find 'RTX 4090 D'."""
+    return {"".join(pair) for name in names for pair in zip(words(name), words(name)[1:], strict=False)}
+
+
+def _starts(word: str, wanted: Sequence[str]) -> bool:
+    return len(wanted) == 1 and len(wanted[0]) >= 3 and word.startswith(wanted[0])
+
+
+def _has_cjk(text: str) -> bool:
+    return any("\u3400" <= c <= "\u9fff" for c in text)
