@@ -117,16 +117,15 @@ class Catalog:
 
     @cached_property
     def _accelerator_names(self) -> NameIndex:
-        spellings = {
-            a.id: [s for s in (a.id, a.name, a.name_zh, f"{a.vendor} {a.name}") if s]
-            for a in self.accelerators.values()
-        }
-        return NameIndex("accelerator", spellings, read_aliases("accelerator"))
+        chips = self.accelerators.values()
+        spellings = {a.id: [s for s in (a.id, a.name, a.name_zh) if s] for a in chips}
+        makers = {v for a in chips for v in (a.vendor, a.vendor_zh) if v}
+        return NameIndex("accelerator", spellings, read_aliases("accelerator"), makers)
 
     @cached_property
     def _language_model_names(self) -> NameIndex:
         models = self.language_models.values()
-        spellings = {m.name: [m.name, f"{m.lab} {m.name}"] for m in models}
+        spellings = {m.name: [m.name] for m in models}
         return NameIndex("language model", spellings, read_aliases("language model"), {m.lab for m in models})
 
     def accelerator(self, name: str) -> records.Accelerator:

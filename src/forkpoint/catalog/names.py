@@ -21,7 +21,8 @@ def words(name: str) -> tuple[str, ...]:
     """The words of a name, folded: case, width, punctuation and noise words do not count."""
     folded = unicodedata.normalize("NFKC", name).casefold()
     folded = re.sub(r"(\d+)\s*(gb|gib|g)\b", r"\1gb", folded)
-    folded = _JOINT.sub(" ", folded.replace("-", " ").replace("_", " ")) if _has_cjk(folded) else folded
+    if any("\u3400" <= c <= "\u9fff" for c in folded):
+        folded = _JOINT.sub(" ", folded)
     return tuple(w for w in _WORD.findall(folded) if w not in _NOISE) or tuple(_WORD.findall(folded))
 
 
@@ -37,7 +38,7 @@ class NameIndex:
     ) -> None:
         """``makers``: names of vendors, which a person may put in front or leave out."""
         self.kind = kind
-        self._makers = frozenset(w for maker in makers for w in words(maker))
+        self._makers = frozenset(w for maker in makers for w in words(maker) if len(w) > 1)
         self._spellings = {key: list(names) for key, names in spellings.items()}
         self._exact: dict[str, set[str]] = {}
         self._words: dict[str, set[str]] = {}
@@ -57,7 +58,10 @@ class NameIndex:
         exact = self._exact.get(self._compact(name), set())
         if len(exact) == 1 and self._compact(name) not in self._aliases:
             return list(exact)
+        plain = [w for w in wanted if w not in self._makers] or wanted
         matches = [key for key, own in self._words.items() if all(w in own for w in wanted)]
+        if not matches:
+            matches = [key for key, own in self._words.items() if all(w in own for w in plain)]
         if not matches and len(wanted) > 1:
             matches = [key for key, own in self._words.items() if "".join(wanted) in own]
         if not matches:
@@ -97,7 +101,3 @@ def _adjacent(names: Sequence[str]) -> set[str]:
 
 def _starts(word: str, wanted: Sequence[str]) -> bool:
     return len(wanted) == 1 and len(wanted[0]) >= 3 and word.startswith(wanted[0])
-
-
-def _has_cjk(text: str) -> bool:
-    return any("\u3400" <= c <= "\u9fff" for c in text)
