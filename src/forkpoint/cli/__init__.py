@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "events": ("What is known", "catalog:events", "The dated legal and political events."),
     "claims": ("What is known", "catalog:claims", "The article's claims against the evidence."),
     "data": ("What is known", "catalog:data", "Check data files against the catalogue's schema."),
+    "report": ("The whole", "report:report", "The main job: one HTML report and a summary."),
 }
 """Every command. A line here is all that a new command needs to be found."""
 

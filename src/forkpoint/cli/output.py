@@ -51,10 +51,10 @@ def emit_table(
         table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(cell(row.get(key)) for key in shown))
-    console = _console()
-    console.print(table)
+    screen = console()
+    screen.print(table)
     if note:
-        console.print(note, style="dim", markup=False, highlight=False)
+        screen.print(note, style="dim", markup=False, highlight=False)
 
 
 def emit_step(root: Step, *, title: str = "") -> None:
@@ -80,10 +80,10 @@ def emit_step(root: Step, *, title: str = "") -> None:
 
     tree = Tree(label(root))
     grow(tree, root)
-    console = _console()
+    screen = console()
     if title:
-        console.print(title, style="bold")
-    console.print(tree, highlight=False)
+        screen.print(title, style="bold")
+    screen.print(tree, highlight=False)
 
 
 def print_json(value: Any) -> None:
@@ -116,7 +116,8 @@ def cell(value: Any) -> str:
     return str(value)
 
 
-def _console() -> Any:
+def console() -> Any:
+    """The terminal, or 100 columns where the output is piped."""
     from rich.console import Console
 
     piped = not sys.stdout.isatty()

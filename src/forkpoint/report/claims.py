@@ -1,0 +1,97 @@
+"""The article's claims against the evidence: counts by verdict, the statements that do not stand, the causal links."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from forkpoint.catalog import Catalog, Claim
+from forkpoint.report.content import Figure, Paragraph, Section, Table
+from forkpoint.report.figures import COLOURS, canvas, to_svg
+from forkpoint.report.words import Words
+
+VERDICTS = ("supported", "partly", "contradicted", "unverifiable", "opinion")
+_COLOUR = {
+    "supported": "free",
+    "partly": "review",
+    "contradicted": "licence",
+    "unverifiable": "unknown",
+    "opinion": "faint",
+}
+
+
+def claims_section(catalog: Catalog, words: Words) -> Section:
+    """The claims chapter: every number is counted from ``claims.csv``."""
+    statements = [c for c in catalog.claims if c.type != "causal"]
+    links = [c for c in catalog.claims if c.type == "causal"]
+    by_verdict: Counter[str] = Counter(c.verdict for c in statements)
+    lead = words(
+        "claims.lead",
+        date=max(c.date_of_claim for c in statements),
+        facts=len(statements),
+        links=len(links),
+        **{v: by_verdict[v] for v in VERDICTS},
+    )
+    disputed = [c for c in statements if c.verdict in ("partly", "contradicted") and c.better_value]
+    return Section(
+        "claims",
+        words("claims.title"),
+        [
+            Paragraph(lead, "lead"),
+            _picture(statements, links, words),
+            _statements(disputed, words),
+            _links(links, words),
+            Paragraph(words("claims.note"), "note"),
+        ],
+        summary=[lead],
+    )
+
+
+def _picture(statements: list[Claim], links: list[Claim], words: Words) -> Figure:
+    with canvas(8, 2.2) as (figure, axes):
+        for row, group in enumerate((links, statements)):
+            start = 0
+            counts: Counter[str] = Counter(c.verdict for c in group)
+            for verdict in VERDICTS:
+                count = counts[verdict]
+                axes.barh(row, count, left=start, color=COLOURS[_COLOUR[verdict]], height=0.6)
+                if count:
+                    text = f"{words.term('verdict', verdict)} {count}"
+                    axes.text(start + count / 2, row, text, ha="center", va="center", fontsize=7.5, wrap=True)
+                start += count
+        axes.set_yticks([0, 1], [words("claims.links"), words("claims.statement")])
+        axes.set_xlabel(words("claims.number"))
+        axes.grid(axis="y", visible=False)
+        return Figure(to_svg(figure, words("claims.picture_alt")), words("claims.picture"), words("claims.picture_alt"))
+
+
+def _statements(claims: list[Claim], words: Words) -> Table:
+    rows = [
+        {
+            "no": c.claim_id,
+            "paragraph": c.paragraph_no,
+            "statement": f"{c.subject}: {c.predicate}",
+            "said": " ".join(p for p in (c.value, c.unit) if p),
+            "better": c.better_value,
+            "verdict": words.term("verdict", c.verdict),
+        }
+        for c in claims
+    ]
+    keys = ("no", "paragraph", "statement", "said", "better", "verdict")
+    return Table(words("claims.table"), {k: words(f"claims.{k}") for k in keys}, rows)
+
+
+def _links(links: list[Claim], words: Words) -> Table:
+    rows = [
+        {
+            "no": c.claim_id,
+            "link": f"{c.cause} → {c.effect}",
+            "sign": c.sign,
+            "delay": c.delay,
+            "loop": c.loop,
+            "verdict": words.term("verdict", c.verdict),
+            "better": c.better_value,
+        }
+        for c in links
+    ]
+    keys = ("no", "link", "sign", "delay", "loop", "verdict", "better")
+    return Table(words("claims.links"), {k: words(f"claims.{k}") for k in keys}, rows)

@@ -1,0 +1,50 @@
+"""What a report is made of: sections of paragraphs, tables and figures, each with its caption and source line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A paragraph of plain text; ``kind`` is 'text', 'lead' or 'note'."""
+
+    text: str
+    kind: str = "text"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: ``columns`` maps a key of each row to its heading; ``classes`` may give a cell's CSS class by key."""
+
+    caption: str
+    columns: Mapping[str, str]
+    rows: Sequence[Mapping[str, Any]]
+    note: str = ""
+    classes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture as SVG text, its caption, what it shows in words (for screen readers), and a source line."""
+
+    svg: str
+    caption: str
+    alt: str
+    note: str = ""
+
+
+Block = Paragraph | Table | Figure
+
+
+@dataclass(frozen=True)
+class Section:
+    """A chapter of the report."""
+
+    id: str
+    title: str
+    blocks: Sequence[Block]
+    summary: Sequence[str] = ()
+    """Lines of the terminal summary."""
