@@ -1,1 +1,32 @@
-"""Being built."""
+"""A stock-and-flow engine: a model is plain functions, run by NumPy, JAX and a browser.
+
+Start with :mod:`forkpoint.dynamics.variables` (how a model is declared) and :mod:`forkpoint.dynamics.model`.
+Everything loads on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_PUBLIC = {
+    "Aux": "variables", "Dimension": "variables", "Flow": "variables", "Model": "model", "Parameter": "variables",
+    "Series": "variables", "State": "trajectory", "Stock": "variables", "Trajectory": "trajectory",
+    "Variable": "variables", "aux": "variables", "delay": "delays", "flow": "variables", "gradient": "gradients",
+    "parameter": "variables", "read_parameters": "parameters", "sensitivity": "gradients", "series": "variables",
+    "smooth": "delays", "stock": "variables",
+}  # fmt: skip
+
+__all__ = [*_PUBLIC, "functions"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "functions":
+        return import_module("forkpoint.dynamics.functions")
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'forkpoint.dynamics' has no attribute '{name}'")
+    return getattr(import_module(f"forkpoint.dynamics.{_PUBLIC[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
