@@ -25,6 +25,8 @@ LARGEST_CELL = 1 << 20
 FILES: dict[str, tuple[type[records.Record], tuple[str, ...]]] = {
     "accelerators.csv": (records.Accelerator, ("id",)),
     "accelerator_alternatives.csv": (records.Alternative, ("id", "field", "alternative", "source_url")),
+    "hbm_stacks.csv": (records.HbmStack, ("id",)),
+    "systems.csv": (records.System, ("id",)),
     "language_models.csv": (records.LanguageModel, ("name",)),
     "events.csv": (records.Event, ("event_id",)),
     "observations.csv": (
@@ -79,6 +81,16 @@ class Catalog:
     def language_models(self) -> dict[str, records.LanguageModel]:
         """Language models by name."""
         return {m.name: m for m in self.table("language_models.csv", records.LanguageModel)}
+
+    @cached_property
+    def hbm_stacks(self) -> dict[str, records.HbmStack]:
+        """Standalone HBM stacks by id."""
+        return {h.id: h for h in self.table("hbm_stacks.csv", records.HbmStack)}
+
+    @cached_property
+    def systems(self) -> dict[str, records.System]:
+        """Servers, racks and pods by id."""
+        return {s.id: s for s in self.table("systems.csv", records.System)}
 
     @property
     def alternatives(self) -> list[records.Alternative]:
@@ -139,6 +151,34 @@ class Catalog:
     def language_model(self, name: str) -> records.LanguageModel:
         """The language model that ``name``, as people type it, means. Raises UnknownName or AmbiguousName."""
         return self.language_models[self._language_model_names.resolve(name)]
+
+    @cached_property
+    def _hbm_names(self) -> NameIndex:
+        spellings = {h.id: [h.id, h.name] for h in self.hbm_stacks.values()}
+        makers = {h.maker for h in self.hbm_stacks.values()}
+        return NameIndex("HBM stack", spellings, read_aliases("HBM stack"), makers)
+
+    @cached_property
+    def _system_names(self) -> NameIndex:
+        spellings = {s.id: [n for n in (s.id, s.name, s.name_zh, *s.aliases) if n] for s in self.systems.values()}
+        makers = {s.vendor for s in self.systems.values()}
+        return NameIndex("system", spellings, read_aliases("system"), makers)
+
+    def hbm_stack(self, name: str) -> records.HbmStack:
+        """The HBM stack that ``name``, as people type it, means. Raises UnknownName or AmbiguousName."""
+        return self.hbm_stacks[self._hbm_names.resolve(name)]
+
+    def hbm_stack_candidates(self, name: str) -> list[records.HbmStack]:
+        """Every HBM stack that ``name`` could mean (empty where none)."""
+        return [self.hbm_stacks[i] for i in self._hbm_names.candidates(name)]
+
+    def system(self, name: str) -> records.System:
+        """The system that ``name``, as people type it, means. Raises UnknownName or AmbiguousName."""
+        return self.systems[self._system_names.resolve(name)]
+
+    def system_candidates(self, name: str) -> list[records.System]:
+        """Every system that ``name`` could mean (empty where none)."""
+        return [self.systems[i] for i in self._system_names.candidates(name)]
 
 
 @cache

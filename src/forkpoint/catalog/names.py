@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from forkpoint.errors import AmbiguousName, UnknownName
 
-_NOISE = frozenset({"the", "gpu", "npu", "tesla", "geforce", "instinct", "accelerator", "generation"})
+_NOISE = frozenset({"the", "gpu", "npu", "tesla", "geforce", "instinct", "accelerator", "generation", "system"})
 _WORD = re.compile(r"[0-9a-z.]+|[\u3400-\u9fff]+")
 _JOINT = re.compile(r"(?<=\d)(?=gb\b)|(?<=[0-9a-z])(?=[\u3400-\u9fff])|(?<=[\u3400-\u9fff])(?=[0-9a-z])")
 

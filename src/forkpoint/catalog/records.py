@@ -36,6 +36,9 @@ def _parse_json(value: object) -> object:
 
 PartialDate = Annotated[str, BeforeValidator(_partial_date)]
 """A date known to the year, month or day, as written: 2022, 2022-10 or 2022-10-21."""
+CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+"""A country as two capital letters (ISO 3166-1 alpha-2)."""
+PositiveInt = Annotated[int, Field(gt=0)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 SemicolonList = Annotated[tuple[str, ...], _list_of(";")]
@@ -110,6 +113,47 @@ class Alternative(Record):
     basis: Literal["published", "measured", "derived"]
     source_url: str
     notes: str | None = None
+
+
+class HbmStack(Record):
+    """A standalone stack of high-bandwidth memory: rate, bandwidth, outline area, as 3A090.c asks for them."""
+
+    id: str
+    name: str
+    generation: Literal["HBM2", "HBM2E", "HBM3", "HBM3E", "HBM4"]
+    maker: str
+    maker_country: CountryCode
+    stack_high: PositiveInt
+    capacity_gb: Positive
+    pin_rate_gbps: Positive
+    io_width_bits: PositiveInt
+    bandwidth_gbs: Positive
+    package_area_mm2: Positive | None = None
+    package_area_low_mm2: Positive | None = None
+    package_area_high_mm2: Positive | None = None
+    area_basis: Literal["published", "assumption"]
+    release_date: PartialDate | None = None
+    notes: str | None = None
+    source_urls: SemicolonList = ()
+    quality: Quality
+
+
+class System(Record):
+    """A server, baseboard, rack or pod: how many of which accelerator it holds."""
+
+    id: str
+    name: str
+    name_zh: str | None = None
+    aliases: SemicolonList = ()
+    vendor: str
+    vendor_country: CountryCode
+    accelerator_id: str
+    accelerator_count: PositiveInt
+    kind: Literal["module", "baseboard", "server", "rack", "pod", "cluster"]
+    release_date: PartialDate | None = None
+    notes: str | None = None
+    source_urls: SemicolonList = ()
+    quality: Quality
 
 
 class LanguageModel(Record):
