@@ -1,0 +1,140 @@
+"""What is believed before looking at data: a distribution a parameter, correlated through named common factors.
+
+Every prior is a monotone function of a standard normal number z, so that sampling, Laplace, NUTS and common random
+numbers all work in the same coordinates: z = 0 is the central value, z = ±1.645 the ends of the 90 % range (for
+``uniform`` and ``triangular`` the ends are hard). Streams are keyed by the parameter's name: a new parameter leaves
+the draws of all others as they were.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forkpoint.dynamics.functions import library
+from forkpoint.errors import InputError, UnknownName
+
+Floats: TypeAlias = NDArray[np.float64]
+NINETY = 1.6448536269514722
+"""Standard normal quantile of 95 %: low and high of a prior are its central 90 % range."""
+DISTRIBUTIONS = ("normal", "lognormal", "logitnormal", "uniform", "triangular", "fixed")
+
+
+@dataclass(frozen=True)
+class Prior:
+    """One parameter's prior: central value, 90 % range, shape; ``factor`` and ``loading`` tie it to a common factor.
+
+    The range need not be symmetric: each side has its own width (split normal; in logs or log-odds where so named).
+    Raises InputError where the numbers do not fit the shape.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    distribution: str = "normal"
+    factor: str = ""
+    loading: float = 0.0
+
+    def __post_init__(self) -> None:
+        where = f"prior of '{self.name}'"
+        if self.distribution not in DISTRIBUTIONS:
+            raise UnknownName("distribution", self.distribution, DISTRIBUTIONS, where=where)
+        if self.distribution != "fixed" and not self.low < self.high:
+            raise InputError(f"{where}: low {self.low:g} is not below high {self.high:g}")
+        if not self.low <= self.value <= self.high:
+            raise InputError(f"{where}: value {self.value:g} is outside {self.low:g} … {self.high:g}")
+        if self.distribution == "lognormal" and self.low <= 0:
+            raise InputError(f"{where}: a lognormal needs positive numbers, low is {self.low:g}")
+        if self.distribution == "logitnormal" and not 0 < self.low < self.high < 1:
+            raise InputError(f"{where}: a logitnormal lies between 0 and 1, not {self.low:g} … {self.high:g}")
+        if not -1 <= self.loading <= 1:
+            raise InputError(f"{where}: the loading {self.loading:g} is outside -1 … 1")
+
+    def from_standard(self, z: Any) -> Any:
+        """The parameter's value at standard normal ``z`` (NumPy or JAX array)."""
+        xp = library(z)
+        if self.distribution == "fixed":
+            return self.value + 0.0 * z
+        if self.distribution == "uniform":
+            return self.low + (self.high - self.low) * _normal_cdf(z)
+        if self.distribution == "triangular":
+            return self._triangular(_normal_cdf(z), xp)
+        there, back = _SCALES[self.distribution]
+        centre = there(self.value)
+        below, above = centre - there(self.low), there(self.high) - centre
+        return back(centre + xp.where(z < 0, below, above) * z / NINETY, xp)
+
+    def _triangular(self, share: Any, xp: Any) -> Any:
+        width, left = self.high - self.low, self.value - self.low
+        rising = self.low + xp.sqrt(share * width * left)
+        falling = self.high - xp.sqrt((1 - share) * width * (self.high - self.value))
+        return xp.where(share * width < left, rising, falling)
+
+
+@dataclass(frozen=True)
+class Priors:
+    """All priors of a model, by name."""
+
+    by_name: Mapping[str, Prior]
+
+    @classmethod
+    def of(cls, priors: Iterable[Prior]) -> Priors:
+        """A collection of priors."""
+        return cls({p.name: p for p in priors})
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the varied parameters, in order."""
+        return tuple(n for n, p in self.by_name.items() if p.distribution != "fixed")
+
+    def standard(self, count: int, seed: int, chunk: int = 0, names: Sequence[str] | None = None) -> dict[str, Floats]:
+        """Correlated standard normal numbers, ``count`` a parameter: the same for the same seed, chunk and name."""
+        factors: dict[str, Floats] = {}
+        drawn = {}
+        for name in names if names is not None else self.names:
+            prior = self.by_name[name]
+            own = stream(seed, name, chunk).standard_normal(count)
+            if prior.factor:
+                if prior.factor not in factors:
+                    factors[prior.factor] = stream(seed, f"factor:{prior.factor}", chunk).standard_normal(count)
+                own = prior.loading * factors[prior.factor] + np.sqrt(1 - prior.loading**2) * own
+            drawn[name] = own
+        return drawn
+
+    def sample(self, count: int, seed: int, chunk: int = 0) -> dict[str, Floats]:
+        """``count`` draws of every varied parameter."""
+        return {n: self.by_name[n].from_standard(z) for n, z in self.standard(count, seed, chunk).items()}
+
+
+def stream(seed: int, name: str, chunk: int = 0) -> np.random.Generator:
+    """The generator of one parameter and chunk (SPEC 7: everything random hangs on one seed)."""
+    key = np.frombuffer(hashlib.sha256(name.encode()).digest()[:16], dtype=np.uint32)
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(*(int(k) for k in key), chunk)))
+
+
+def _normal_cdf(z: Any) -> Any:
+    if library(z) is np:
+        from scipy.special import ndtr
+
+        return ndtr(z)
+    import jax
+
+    return jax.scipy.special.ndtr(z)
+
+
+def _logit(p: float) -> float:
+    return float(np.log(p / (1 - p)))
+
+
+_SCALES: dict[str, tuple[Any, Any]] = {
+    "normal": (float, lambda y, xp: y),
+    "lognormal": (lambda v: float(np.log(v)), lambda y, xp: xp.exp(y)),
+    "logitnormal": (_logit, lambda y, xp: 1 / (1 + xp.exp(-y))),
+}
+"""Where a shape's split normal lives: value → scale, scale → value."""
