@@ -131,14 +131,14 @@ class Catalog:
     def _accelerator_names(self) -> NameIndex:
         chips = self.accelerators.values()
         spellings = {a.id: [s for s in (a.id, a.name, a.name_zh) if s] for a in chips}
-        makers = {v for a in chips for v in (a.vendor, a.vendor_zh) if v}
+        makers = {a.id: f"{a.vendor} {a.vendor_zh or ''}" for a in chips}
         return NameIndex("accelerator", spellings, read_aliases("accelerator"), makers)
 
     @cached_property
     def _language_model_names(self) -> NameIndex:
         models = self.language_models.values()
         spellings = {m.name: [m.name] for m in models}
-        return NameIndex("language model", spellings, read_aliases("language model"), {m.lab for m in models})
+        return NameIndex("language model", spellings, read_aliases("language model"), {m.name: m.lab for m in models})
 
     def accelerator(self, name: str) -> records.Accelerator:
         """The accelerator that ``name``, as people type it, means. Raises UnknownName or AmbiguousName."""
@@ -155,13 +155,13 @@ class Catalog:
     @cached_property
     def _hbm_names(self) -> NameIndex:
         spellings = {h.id: [h.id, h.name] for h in self.hbm_stacks.values()}
-        makers = {h.maker for h in self.hbm_stacks.values()}
+        makers = {h.id: h.maker for h in self.hbm_stacks.values()}
         return NameIndex("HBM stack", spellings, read_aliases("HBM stack"), makers)
 
     @cached_property
     def _system_names(self) -> NameIndex:
         spellings = {s.id: [n for n in (s.id, s.name, s.name_zh, *s.aliases) if n] for s in self.systems.values()}
-        makers = {s.vendor for s in self.systems.values()}
+        makers = {s.id: s.vendor for s in self.systems.values()}
         return NameIndex("system", spellings, read_aliases("system"), makers)
 
     def hbm_stack(self, name: str) -> records.HbmStack:

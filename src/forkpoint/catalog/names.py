@@ -26,6 +26,9 @@ def words(name: str) -> tuple[str, ...]:
     return tuple(w for w in _WORD.findall(folded) if w not in _NOISE) or tuple(_WORD.findall(folded))
 
 
+_BUSINESS = re.compile("(科技|股份|信息|半导体|集成电路)$")
+
+
 class NameIndex:
     """Finds the thing that a typed name means among things with several spellings each."""
 
@@ -34,11 +37,13 @@ class NameIndex:
         kind: str,
         spellings: Mapping[str, Iterable[str]],
         aliases: Mapping[str, str],
-        makers: Iterable[str] = (),
+        makers: Mapping[str, str] | None = None,
     ) -> None:
-        """``makers``: names of vendors, which a person may put in front or leave out."""
+        """``makers``: each key's vendor, which a person may put in front or leave out, but not mistake."""
         self.kind = kind
-        self._makers = frozenset(w for maker in makers for w in words(maker) if len(w) > 1)
+        self._maker = {key: frozenset(_maker_words(m)) for key, m in (makers or {}).items()}
+        self._makers = frozenset().union(*self._maker.values())
+        self._glued = sorted((w for w in self._makers if "\u3400" <= w[0] <= "\u9fff"), key=len, reverse=True)
         self._spellings = {key: list(names) for key, names in spellings.items()}
         self._exact: dict[str, set[str]] = {}
         self._words: dict[str, set[str]] = {}
@@ -52,32 +57,33 @@ class NameIndex:
 
     def candidates(self, name: str) -> list[str]:
         """Every key that ``name`` could mean, in catalogue order; an alias does not narrow it."""
-        wanted = words(name)
+        wanted = self._typed(name)
         if not wanted:
             return []
-        exact = self._exact.get(self._compact(name), set())
+        exact = self._exactly(name)
         if len(exact) == 1 and self._compact(name) not in self._aliases:
-            return list(exact)
+            return exact
         plain = [w for w in wanted if w not in self._makers] or wanted
-        matches = [key for key, own in self._words.items() if all(w in own for w in wanted)]
+        known = {key: own for key, own in self._words.items() if self._made_by(key, wanted)}
+        matches = [key for key, own in known.items() if all(w in own for w in wanted)]
         if not matches:
-            matches = [key for key, own in self._words.items() if all(w in own for w in plain)]
+            matches = [key for key, own in known.items() if all(w in own for w in plain)]
         if not matches and len(wanted) > 1:
-            matches = [key for key, own in self._words.items() if "".join(wanted) in own]
+            matches = [key for key, own in known.items() if "".join(wanted) in own]
         if not matches:
-            matches = [key for key, own in self._words.items() if any(_starts(w, wanted) for w in own)]
+            matches = [key for key, own in known.items() if any(_starts(w, wanted) for w in own)]
         return matches
 
     def resolve(self, name: str) -> str:
         """The one key that ``name`` means. Raises UnknownName or AmbiguousName."""
-        compact = self._compact(name)
         if name in self._spellings:
             return name
-        if compact in self._aliases:
-            return self._aliases[compact]
-        exact = self._exact.get(compact, set())
+        alias = self._aliases.get(self._compact(name))
+        if alias is not None and self._made_by(alias, self._typed(name)):
+            return alias
+        exact = self._exactly(name)
         if len(exact) == 1:
-            return next(iter(exact))
+            return exact[0]
         found = self.candidates(name)
         if len(found) == 1:
             return found[0]
@@ -85,13 +91,36 @@ class NameIndex:
             raise AmbiguousName(self.kind, name, found)
         raise UnknownName(self.kind, name, [*self._plain_names(), *self._spellings])
 
+    def _exactly(self, name: str) -> list[str]:
+        """The keys that a spelling names whole, the maker aside."""
+        return [key for key in self._exact.get(self._compact(name), ()) if self._made_by(key, self._typed(name))]
+
+    def _made_by(self, key: str, wanted: Sequence[str]) -> bool:
+        """Whether no word of ``wanted`` names another maker than the key's own."""
+        own = self._maker.get(key, frozenset()) | self._words[key]
+        return all(w in own for w in wanted if w in self._makers)
+
     def _compact(self, name: str) -> str:
         """All words as one, the maker left out where anything else remains."""
-        found = words(name)
+        found = self._typed(name)
         return "".join([w for w in found if w not in self._makers] or found)
+
+    def _typed(self, name: str) -> tuple[str, ...]:
+        """The words of a name, a Chinese maker written onto the product split off: 华为昇腾, 华为 昇腾."""
+        found: list[str] = []
+        for word in words(name):
+            maker = next((m for m in self._glued if word.startswith(m) and word != m), "")
+            found += [maker, word.removeprefix(maker)] if maker else [word]
+        return tuple(found)
 
     def _plain_names(self) -> list[str]:
         return [spelling for names in self._spellings.values() for spelling in names[1:]]
+
+
+def _maker_words(maker: str) -> set[str]:
+    """The words that name a vendor, a Chinese company name also without its kind of business: 壁仞科技, 壁仞."""
+    found = {w for w in words(maker) if len(w) > 1}
+    return found | {short for w in found if len(short := _BUSINESS.sub("", w)) > 1}
 
 
 def _adjacent(names: Sequence[str]) -> set[str]:

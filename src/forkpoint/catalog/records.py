@@ -50,7 +50,7 @@ Quality = Literal["primary", "secondary", "estimate", "A", "B", "C"]
 class Record(BaseModel):
     """A row of a catalogue file."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, defer_build=True)
 
 
 class Accelerator(Record):
