@@ -1,10 +1,10 @@
-"""Evaluation of a model's equations at one moment: alignment of axes, order, flows into stocks. Pure functions of arrays.
+"""Evaluation of a model's equations at one moment: alignment of axes, order, flows into stocks.
 
-Every function here takes and returns plain dictionaries from variable name to array, works on NumPy and JAX arrays alike,
-and has no side effect, so that JAX can trace, differentiate and map it.
+Every function here takes and returns plain dictionaries from variable name to array, works on NumPy and JAX arrays
+alike, and has no side effect, so that JAX can trace, differentiate and map it.
 
-**Shapes.** A variable's array has its dimensions in the model's order, then (``trailing=1``) one axis of draws, which may
-have length one for what all draws share. A scalar variable of a single run is a plain number.
+**Shapes.** A variable's array has its dimensions in the model's order, then (``trailing=1``) one axis of draws, which
+may have length one for what all draws share. A scalar variable of a single run is a plain number.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Functions for equations: one set that works on NumPy arrays, JAX arrays and quantities with units.
 
-Equations use plain arithmetic and these functions, never ``numpy`` or ``jax.numpy`` by name, and never branch on a value:
-``from forkpoint.dynamics import functions as f``, then ``f.exp(x)``, ``f.where(x > y, a, b)``, ``f.total(x, over="region")``.
+Equations use plain arithmetic and these functions, never ``numpy`` or ``jax.numpy`` by name, and never branch on a
+value: ``from forkpoint.dynamics import functions as f``, then ``f.exp(x)``, ``f.where(x > y, a, b)``,
+``f.total(x, over="region")``.
 
 **Axes.** Inside an equation every array has all dimensions that occur in the equation (its own and its inputs'), in
 the model's order, with length one where it does not vary. So ``price * quantity`` broadcasts by itself whatever the two
@@ -14,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
 from typing import Any, TypeAlias
 
@@ -51,7 +53,8 @@ class Frame:
         return np.asarray(values, dtype=float).reshape(shape)
 
 
-FRAME: ContextVar[Frame] = ContextVar("frame", default=Frame())
+_NO_AXES = Frame()
+FRAME: ContextVar[Frame] = ContextVar("frame", default=_NO_AXES)
 """The axes of the equation that is being evaluated; set by the engine."""
 
 
@@ -173,7 +176,10 @@ def smooth_pair(a: Array, b: Array, width: float = 0.01) -> tuple[Array, Array]:
 
 
 def smooth_step(x: Array, at: Array = 0.0, width: Array = 1.0) -> Array:
-    """A step from 0 to 1 at ``at``, logistic with scale ``width`` (same unit as ``x``): 12 % at one width before, 88 % after."""
+    """A step from 0 to 1 at ``at``: logistic with scale ``width`` (same unit as ``x``).
+
+    It stands at 12 % two widths before, 50 % at ``at``, 88 % two widths after.
+    """
     return 0.5 * (1.0 + tanh(0.5 * ((x - at) / width)))
 
 
@@ -191,12 +197,13 @@ def gate(x: Array, low: Array, high: Array) -> Array:
 def lookup(x: Array, xs: Sequence[float], ys: Sequence[float]) -> Array:
     """Piecewise linear through the points ``(xs, ys)``, level beyond the ends (a graphical function).
 
-    ``x`` must be dimensionless; the table then gives a dimensionless effect. Raises ModelError when ``xs`` does not rise.
+    ``x`` must be dimensionless; the table then gives a dimensionless effect. Raises ModelError when ``xs`` does
+    not rise.
     """
-    if len(xs) != len(ys) or len(xs) < 1 or any(b <= a for a, b in zip(xs, xs[1:], strict=False)):
+    if len(xs) != len(ys) or len(xs) < 1 or any(b <= a for a, b in pairwise(xs)):
         raise ModelError("a lookup needs as many ys as xs, and rising xs")
     result = 0.0 * x + ys[0]
-    for x0, x1, y0, y1 in zip(xs, xs[1:], ys, ys[1:], strict=False):
+    for (x0, x1), (y0, y1) in zip(pairwise(xs), pairwise(ys), strict=True):
         if y1 != y0:
             result = result + (clip(x, x0, x1) - x0) * ((y1 - y0) / (x1 - x0))
     return result
@@ -301,7 +308,7 @@ def shift(x: Array, *, over: str) -> Array:
 
 
 def ageing(cohort: Array, duration: Array, *, over: str) -> Array:
-    """Net flow of cohorts that grow older: each label passes ``cohort / duration`` to the next; the last keeps what it gets.
+    """Net flow of cohorts that grow older: each label passes ``cohort / duration`` to the next, the last keeps all.
 
     Sums to zero over the dimension, so people or machines are conserved.
     """

@@ -1,7 +1,8 @@
 """Values given to a run: parameters, levers, series on the time grid, draws.
 
-A lever's value is a number, an array in the order of the dimensions, a mapping from label to value (labels left out keep the
-declared value), or a mapping from time to such a value, which holds from that time on (before it, the declared value).
+A lever's value is a number, an array in the order of the dimensions, a mapping from label to value (labels left out
+keep the declared value), or a mapping from time to such a value, which holds from that time on (before it, the
+declared).
 """
 
 from __future__ import annotations
@@ -195,10 +196,11 @@ def on_grid(series: Series, times: np.ndarray, values: np.ndarray, grid: Grid, s
         after = np.clip(np.searchsorted(times, at, side="right"), 1, len(times) - 1)
         weight = np.clip((at - times[after - 1]) / (times[after] - times[after - 1]), 0.0, 1.0)
         weight = weight.reshape(weight.shape + (1,) * (values.ndim - 1))
-        return values[after - 1] * (1.0 - weight) + values[after] * weight
+        return np.asarray(values[after - 1] * (1.0 - weight) + values[after] * weight)
     # A date that falls on a step counts from this step on; the last stage of the step before still has the old value.
     slack = 1e-9 * grid.step * np.asarray([1.0, 1.0, -1.0][:stages])
-    return values[np.maximum(np.searchsorted(times, at + slack, side="right") - 1, 0)]
+    index = np.maximum(np.searchsorted(times, at + slack, side="right") - 1, 0)
+    return np.asarray(values[index])
 
 
 def _events(times: np.ndarray, values: np.ndarray, grid: Grid, stages: int) -> np.ndarray:

@@ -5,7 +5,7 @@
     from forkpoint.dynamics import Model
     import supply, demand                                  # modules with decorated functions: the sectors
 
-    model = Model(supply, demand, dimensions=(region, vendor), time_unit="quarter", start=2019.0, stop=2036.0, step=0.25)
+    model = Model(supply, demand, dimensions=(region, vendor), start=2019.0, stop=2036.0, step=0.25)
     result = model.run(levers={"licence_fee": 0.25})       # NumPy, nothing to compile
     result["unit_cost"]                                    # array (time, region, vendor)
     model.run(draws={"learning_rate": samples}, engine="jax")
@@ -51,7 +51,7 @@ Sector: TypeAlias = "ModuleType | Mapping[str, Any] | type | Iterable[Variable]"
 
 
 class Model:
-    """Variables by name, in declared order, with everything worked out that a run needs. Do not change one after building."""
+    """Variables by name, in declared order, with all worked out that a run needs. Not to be changed after building."""
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ class Model:
         return tuple(self.dimensions[d].labels for d in self[name].dims)
 
     def destination(self, flow: str, end: str) -> tuple[str, dict[str, str]] | None:
-        """The stock at one end ("into" or "outof") of a flow and the labels fixed there: ``("installed", {"age": "new"})``."""
+        """The stock at one end ("into", "outof") of a flow and labels fixed there: ``("fleet", {"age": "new"})``."""
         target: str | None = getattr(self[flow], end)
         if target is None:
             return None

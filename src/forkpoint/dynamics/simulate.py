@@ -70,12 +70,15 @@ def run(
 ) -> Trajectory:
     """Run a model from ``start`` to ``stop`` in fixed steps.
 
-    ``levers``: values of parameters and series in place of the declared ones (see :mod:`.inputs`). ``draws``: parameter →
-    array (dimensions, draw): one run per draw. ``outputs``: variables to keep (default: all stocks, flows, auxiliaries).
-    ``method``: "euler" or "rk4". ``save_every``: keep every n-th step. ``initial``: initial values of stocks.
-    ``start_from``: ``final`` of an earlier run. ``held``: link (input, variable) → path (time, dimensions of the input) on
-    every step, which the variable sees in place of the input. ``on_error="mark"`` keeps draws that fail out of the
-    results (NaN; ``failed`` says why). ``chunk``, ``workers``: draws per compiled call and threads (JAX only).
+    ``levers``: values of parameters and series in place of the declared ones (see :mod:`.inputs`).
+    ``draws``: parameter → array (dimensions, draw), one run per draw.
+    ``outputs``: variables to keep (default: all stocks, flows, auxiliaries); ``save_every``: keep every n-th step.
+    ``method``: "euler" or "rk4".
+    ``initial``: initial values of stocks; ``start_from``: ``final`` of an earlier run, to go on from there.
+    ``held``: link (input, variable) → path (time, dimensions of the input) on every step, which the variable sees in
+    place of the input.
+    ``on_error="mark"`` keeps draws that fail out of the results (NaN; ``failed`` says why).
+    ``chunk``, ``workers``: draws in one compiled call, and threads (JAX only).
 
     Raises UnknownName and InputError for what is given, RunError where a value is not finite or a stock turns negative.
     """
@@ -134,9 +137,8 @@ def make_plan(
     links = _held_paths(model, held or {}, grid, stages, trailing)
     varying = {n for n in inputs.varying if isinstance(model[n], Parameter)}
     system = model.system(trailing).with_varying(frozenset(varying), frozenset(target for _, target in links))
-    plan = Plan(model, grid, system, inputs, initial_values(model, given, trailing), links, names, save_every, method,
+    return Plan(model, grid, system, inputs, initial_values(model, given, trailing), links, names, save_every, method,
                 None if draws is None else _count_draws(draws, inputs))  # fmt: skip
-    return plan
 
 
 def _count_draws(draws: Mapping[str, Any], inputs: Inputs) -> int:

@@ -7,8 +7,8 @@ its inputs; its docstring gives the meaning (first paragraph) and, after ``Sourc
 
     vendor = Dimension("vendor", ("north", "south"))
 
-    learning_rate = parameter(0.32, unit="1", low=0.2, high=0.4, source="Wright 1936", doc="Elasticity of unit cost.")
-    first_cost = parameter({"north": 9.0, "south": 12.0}, dims=("vendor",), unit="USD/item", doc="Cost of the first item.")
+    learning_rate = parameter(0.32, unit="1", low=0.2, high=0.4, source="Wright 1936", doc="Elasticity.")
+    first_cost = parameter({"north": 9.0, "south": 12.0}, dims=("vendor",), unit="USD/item", doc="Cost at first.")
     orders = series({2020.0: 100.0, 2021.0: 130.0}, unit="item/year", hold="step", doc="Orders placed.")
 
     @stock(dims=("vendor",), unit="item")
@@ -26,9 +26,9 @@ its inputs; its docstring gives the meaning (first paragraph) and, after ``Sourc
         \"\"\"Orders met.\"\"\"
         return orders * share
 
-``stock(100.0, unit=…)`` and ``stock("initial_output", unit=…)`` declare a stock without a function; its name is then the
-name it is assigned to, as for ``parameter`` and ``series``. The names ``time`` and ``time_step`` are inputs that every
-model has.
+``stock(100.0, unit=…)`` and ``stock("initial_output", unit=…)`` declare a stock without a function; its name is then
+the name it is assigned to, as for ``parameter`` and ``series``. The names ``time`` and ``time_step`` are inputs that
+every model has.
 
 **Flows** say ``into=`` and ``outof=`` which stock; a flow with both moves things and conserves them. A flow that has
 dimensions its stock lacks is summed over them; a flow that lacks a dimension of its stock names the label it goes to:
@@ -139,7 +139,7 @@ class Flow(Equation):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Stock(Equation):
-    """An accumulation. ``function`` gives its initial value; ``non_negative`` makes a run stop where it turns negative."""
+    """An accumulation; ``function`` gives its initial value. ``non_negative``: a run stops where it turns negative."""
 
     kind = "stock"
     initial: Value = None
@@ -252,7 +252,7 @@ def stock(
     name: str = "",
 ) -> Any:
     """Declare a stock: as a decorator of the function of its initial value, or with a number or a parameter's name."""
-    common = {"dims": _names(dims), "unit": unit, "non_negative": non_negative}
+    common: dict[str, Any] = {"dims": _names(dims), "unit": unit, "non_negative": non_negative}
     if initial is None and not doc:
         return lambda function: _from_function(Stock, function, **common)
     meaning, in_doc = _words(doc)
