@@ -1,22 +1,27 @@
-"""Floor 1: what is known, with sources. CSV files become frozen, typed records."""
+"""Floor 1: what is known, with sources. CSV files become frozen, typed records, each loaded on first use."""
 
-from forkpoint.catalog.load import DATA, FILES, Catalog, catalog, check_file, read_records, read_rows
-from forkpoint.catalog.records import (
-    Accelerator,
-    Alternative,
-    Claim,
-    Country,
-    Event,
-    HbmStack,
-    LanguageModel,
-    Measurement,
-    Observation,
-    Record,
-    System,
-    Verification,
-    first_day,
-    last_day,
-)
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from forkpoint.catalog.load import DATA, Catalog, catalog, check_file, read_records, read_rows
+from forkpoint.catalog.tables import FILES, Table
+
+if TYPE_CHECKING:
+    from forkpoint.catalog.evidence import Claim, Observation, Verification
+    from forkpoint.catalog.hardware import Accelerator, Alternative, HbmStack, System
+    from forkpoint.catalog.law import Country, Event
+    from forkpoint.catalog.record import Record, first_day, last_day
+    from forkpoint.catalog.workloads import LanguageModel, Measurement
+
+_HOMES = {
+    **dict.fromkeys(("Claim", "Observation", "Verification"), "evidence"),
+    **dict.fromkeys(("Accelerator", "Alternative", "HbmStack", "System"), "hardware"),
+    **dict.fromkeys(("Country", "Event"), "law"),
+    **dict.fromkeys(("Record", "first_day", "last_day"), "record"),
+    **dict.fromkeys(("LanguageModel", "Measurement"), "workloads"),
+}
 
 __all__ = [
     "DATA",
@@ -33,6 +38,7 @@ __all__ = [
     "Observation",
     "Record",
     "System",
+    "Table",
     "Verification",
     "catalog",
     "check_file",
@@ -41,3 +47,9 @@ __all__ = [
     "read_records",
     "read_rows",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'forkpoint.catalog' has no attribute '{name}'")
+    return getattr(import_module(f"forkpoint.catalog.{_HOMES[name]}"), name)

@@ -9,12 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from pydantic import ValidationError
-
-from forkpoint.catalog import records
 from forkpoint.catalog.names import NameIndex
+from forkpoint.catalog.tables import FILES
 from forkpoint.errors import DataError, InputError, UnknownName
 from forkpoint.files import read_text
 
@@ -22,36 +20,14 @@ DATA = Path(__file__).parent / "data"
 ENVIRONMENT_VARIABLE = "FORKPOINT_CATALOG"
 LARGEST_CELL = 1 << 20
 
-FILES: dict[str, tuple[type[records.Record], tuple[str, ...]]] = {
-    "accelerators.csv": (records.Accelerator, ("id",)),
-    "accelerator_alternatives.csv": (records.Alternative, ("id", "field", "alternative", "source_url")),
-    "hbm_stacks.csv": (records.HbmStack, ("id",)),
-    "systems.csv": (records.System, ("id",)),
-    "language_models.csv": (records.LanguageModel, ("name",)),
-    "events.csv": (records.Event, ("event_id",)),
-    "observations.csv": (
-        records.Observation,
-        (
-            "series",
-            "entity",
-            "region",
-            "period_start",
-            "period_end",
-            "published",
-            "source_url",
-            "value",
-            "unit",
-            "notes",
-        ),
-    ),
-    "claims.csv": (records.Claim, ("claim_id",)),
-    "country_groups.csv": (records.Country, ("iso2", "valid_from")),
-    "performance_measured.csv": (records.Measurement, ("id",)),
-    "verification.csv": (records.Verification, ("file", "row_key", "field", "source_url", "new_value")),
-}
-"""Every catalogue file: what a row is, and the columns that name it (a user's row with the same key replaces ours)."""
+if TYPE_CHECKING:
+    from forkpoint.catalog.evidence import Claim, Observation, Verification
+    from forkpoint.catalog.hardware import Accelerator, Alternative, HbmStack, System
+    from forkpoint.catalog.law import Country, Event
+    from forkpoint.catalog.record import Record
+    from forkpoint.catalog.workloads import LanguageModel, Measurement
 
-R = TypeVar("R", bound=records.Record)
+R = TypeVar("R", bound="Record")
 
 
 @dataclass(frozen=True)
@@ -59,73 +35,76 @@ class Catalog:
     """All that is known: each table loads when it is first asked for, a user's folder laid over ours."""
 
     folder: Path | None = None
-    _cache: dict[str, list[records.Record]] = field(default_factory=dict, repr=False)
+    _cache: dict[str, list[Any]] = field(default_factory=dict, repr=False)
 
-    def table(self, file: str, kind: type[R]) -> list[R]:
-        """The rows of one file, the user's rows overriding ours by key and extending them."""
+    def table(self, file: str) -> list[Any]:
+        """The rows of one file as records, the user's rows overriding ours by key and extending them."""
         if file not in self._cache:
-            _, key = FILES[file]
-            rows = {_key(r, key): r for r in read_records(DATA / file)}
+            from forkpoint.catalog.trusted import construct
+
+            table = FILES[file]
+            rows = construct(table.record, read_rows(DATA / file, table.record.model_fields))
             own = None if self.folder is None else self.folder / file
             if own is not None and own.exists():
-                rows |= {_key(r, key): r for r in read_records(own)}
-            self._cache[file] = list(rows.values())
-        return self._cache[file]  # type: ignore[return-value]
+                by_key = {_key(r, table.key): r for r in rows}
+                rows = list((by_key | {_key(r, table.key): r for r in read_records(own)}).values())
+            self._cache[file] = rows
+        return self._cache[file]
 
     @cached_property
-    def accelerators(self) -> dict[str, records.Accelerator]:
+    def accelerators(self) -> dict[str, Accelerator]:
         """Accelerators by id."""
-        return {a.id: a for a in self.table("accelerators.csv", records.Accelerator)}
+        return {a.id: a for a in cast("list[Accelerator]", self.table("accelerators.csv"))}
 
     @cached_property
-    def language_models(self) -> dict[str, records.LanguageModel]:
+    def language_models(self) -> dict[str, LanguageModel]:
         """Language models by name."""
-        return {m.name: m for m in self.table("language_models.csv", records.LanguageModel)}
+        return {m.name: m for m in cast("list[LanguageModel]", self.table("language_models.csv"))}
 
     @cached_property
-    def hbm_stacks(self) -> dict[str, records.HbmStack]:
+    def hbm_stacks(self) -> dict[str, HbmStack]:
         """Standalone HBM stacks by id."""
-        return {h.id: h for h in self.table("hbm_stacks.csv", records.HbmStack)}
+        return {h.id: h for h in cast("list[HbmStack]", self.table("hbm_stacks.csv"))}
 
     @cached_property
-    def systems(self) -> dict[str, records.System]:
+    def systems(self) -> dict[str, System]:
         """Servers, racks and pods by id."""
-        return {s.id: s for s in self.table("systems.csv", records.System)}
+        return {s.id: s for s in cast("list[System]", self.table("systems.csv"))}
 
     @property
-    def alternatives(self) -> list[records.Alternative]:
+    def alternatives(self) -> list[Alternative]:
         """Rival values of accelerators' figures."""
-        return self.table("accelerator_alternatives.csv", records.Alternative)
+        return cast("list[Alternative]", self.table("accelerator_alternatives.csv"))
 
     @property
-    def events(self) -> list[records.Event]:
+    def events(self) -> list[Event]:
         """Legal and political events."""
-        return self.table("events.csv", records.Event)
+        return cast("list[Event]", self.table("events.csv"))
 
     @property
-    def observations(self) -> list[records.Observation]:
+    def observations(self) -> list[Observation]:
         """Observations of market, supply and ecosystem."""
-        return self.table("observations.csv", records.Observation)
+        return cast("list[Observation]", self.table("observations.csv"))
 
     @property
-    def claims(self) -> list[records.Claim]:
+    def claims(self) -> list[Claim]:
         """The article's claims."""
-        return self.table("claims.csv", records.Claim)
+        return cast("list[Claim]", self.table("claims.csv"))
 
     @property
-    def countries(self) -> list[records.Country]:
+    def countries(self) -> list[Country]:
         """Dated country groups."""
-        return self.table("country_groups.csv", records.Country)
+        return cast("list[Country]", self.table("country_groups.csv"))
 
     @property
-    def measurements(self) -> list[records.Measurement]:
+    def measurements(self) -> list[Measurement]:
         """Published measurements of performance."""
-        return self.table("performance_measured.csv", records.Measurement)
+        return cast("list[Measurement]", self.table("performance_measured.csv"))
 
     @property
-    def verifications(self) -> list[records.Verification]:
+    def verifications(self) -> list[Verification]:
         """Values that were checked again."""
-        return self.table("verification.csv", records.Verification)
+        return cast("list[Verification]", self.table("verification.csv"))
 
     @cached_property
     def _accelerator_names(self) -> NameIndex:
@@ -140,15 +119,15 @@ class Catalog:
         spellings = {m.name: [m.name] for m in models}
         return NameIndex("language model", spellings, read_aliases("language model"), {m.name: m.lab for m in models})
 
-    def accelerator(self, name: str) -> records.Accelerator:
+    def accelerator(self, name: str) -> Accelerator:
         """The accelerator that ``name``, as people type it, means. Raises UnknownName or AmbiguousName."""
         return self.accelerators[self._accelerator_names.resolve(name)]
 
-    def accelerator_candidates(self, name: str) -> list[records.Accelerator]:
+    def accelerator_candidates(self, name: str) -> list[Accelerator]:
         """Every accelerator that ``name`` could mean (empty where none)."""
         return [self.accelerators[i] for i in self._accelerator_names.candidates(name)]
 
-    def language_model(self, name: str) -> records.LanguageModel:
+    def language_model(self, name: str) -> LanguageModel:
         """The language model that ``name``, as people type it, means. Raises UnknownName or AmbiguousName."""
         return self.language_models[self._language_model_names.resolve(name)]
 
@@ -164,19 +143,19 @@ class Catalog:
         makers = {s.id: s.vendor for s in self.systems.values()}
         return NameIndex("system", spellings, read_aliases("system"), makers)
 
-    def hbm_stack(self, name: str) -> records.HbmStack:
+    def hbm_stack(self, name: str) -> HbmStack:
         """The HBM stack that ``name``, as people type it, means. Raises UnknownName or AmbiguousName."""
         return self.hbm_stacks[self._hbm_names.resolve(name)]
 
-    def hbm_stack_candidates(self, name: str) -> list[records.HbmStack]:
+    def hbm_stack_candidates(self, name: str) -> list[HbmStack]:
         """Every HBM stack that ``name`` could mean (empty where none)."""
         return [self.hbm_stacks[i] for i in self._hbm_names.candidates(name)]
 
-    def system(self, name: str) -> records.System:
+    def system(self, name: str) -> System:
         """The system that ``name``, as people type it, means. Raises UnknownName or AmbiguousName."""
         return self.systems[self._system_names.resolve(name)]
 
-    def system_candidates(self, name: str) -> list[records.System]:
+    def system_candidates(self, name: str) -> list[System]:
         """Every system that ``name`` could mean (empty where none)."""
         return [self.systems[i] for i in self._system_names.candidates(name)]
 
@@ -201,7 +180,7 @@ def catalog(folder: Path | str | None = None) -> Catalog:
     return _catalog(None if chosen is None else str(chosen))
 
 
-def read_records(path: Path | str, *, text: str | None = None) -> list[records.Record]:
+def read_records(path: Path | str, *, text: str | None = None) -> list[Record]:
     """The records of one catalogue file, known by its name. Raises DataError at the first wrong cell."""
     found, errors = check_file(path, text=text)
     if errors:
@@ -209,13 +188,15 @@ def read_records(path: Path | str, *, text: str | None = None) -> list[records.R
     return found
 
 
-def check_file(path: Path | str, *, text: str | None = None) -> tuple[list[records.Record], list[DataError]]:
+def check_file(path: Path | str, *, text: str | None = None) -> tuple[list[Record], list[DataError]]:
     """The records of a file and every wrong cell in it. Raises InputError where it is no catalogue file."""
     name = Path(path).name
     if name not in FILES:
         raise UnknownName("catalogue file", name, FILES)
-    kind, key = FILES[name]
-    found: list[records.Record] = []
+    from pydantic import ValidationError
+
+    kind, key = FILES[name].record, FILES[name].key
+    found: list[Record] = []
     errors: list[DataError] = []
     seen: dict[tuple[object, ...], int] = {}
     for number, row in enumerate(read_rows(path, kind.model_fields, text=text), start=1):
@@ -268,7 +249,7 @@ def read_aliases(kind: str) -> dict[str, str]:
     return {str(r["alias"]): str(r["id"]) for r in rows if r["kind"] == kind}
 
 
-def _key(record: records.Record, columns: tuple[str, ...]) -> tuple[object, ...]:
+def _key(record: Record, columns: tuple[str, ...]) -> tuple[object, ...]:
     return tuple(getattr(record, c) for c in columns)
 
 

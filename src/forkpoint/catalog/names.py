@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 
 from forkpoint.errors import AmbiguousName, UnknownName
 
@@ -17,6 +18,7 @@ _WORD = re.compile(r"[0-9a-z.]+|[\u3400-\u9fff]+")
 _JOINT = re.compile(r"(?<=\d)(?=gb\b)|(?<=[0-9a-z])(?=[\u3400-\u9fff])|(?<=[\u3400-\u9fff])(?=[0-9a-z])")
 
 
+@cache
 def words(name: str) -> tuple[str, ...]:
     """The words of a name, folded: case, width, punctuation and noise words do not count."""
     folded = unicodedata.normalize("NFKC", name).casefold()
@@ -43,7 +45,7 @@ class NameIndex:
         self.kind = kind
         self._maker = {key: frozenset(_maker_words(m)) for key, m in (makers or {}).items()}
         self._makers = frozenset().union(*self._maker.values())
-        self._glued = sorted((w for w in self._makers if "\u3400" <= w[0] <= "\u9fff"), key=len, reverse=True)
+        self._glued = sorted(filter(_is_chinese, self._makers), key=len, reverse=True)
         self._spellings = {key: list(names) for key, names in spellings.items()}
         self._exact: dict[str, set[str]] = {}
         self._words: dict[str, set[str]] = {}
@@ -109,12 +111,17 @@ class NameIndex:
         """The words of a name, a Chinese maker written onto the product split off: 华为昇腾, 华为 昇腾."""
         found: list[str] = []
         for word in words(name):
-            maker = next((m for m in self._glued if word.startswith(m) and word != m), "")
+            glued = self._glued if _is_chinese(word) else ()
+            maker = next((m for m in glued if word.startswith(m) and word != m), "")
             found += [maker, word.removeprefix(maker)] if maker else [word]
         return tuple(found)
 
     def _plain_names(self) -> list[str]:
         return [spelling for names in self._spellings.values() for spelling in names[1:]]
+
+
+def _is_chinese(word: str) -> bool:
+    return "\u3400" <= word[0] <= "\u9fff"
 
 
 def _maker_words(maker: str) -> set[str]:

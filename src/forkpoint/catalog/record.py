@@ -1,0 +1,77 @@
+"""What every row of a catalogue file shares: a frozen, typed record whose fields are the file's columns.
+
+Numbers carry their unit in the name; ``None`` is unknown, never zero. Every record keeps its source and grade.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+_PARTIAL_DATE = re.compile(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?")
+
+
+def _partial_date(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    expected = "a date as YYYY, YYYY-MM or YYYY-MM-DD"
+    if not _PARTIAL_DATE.fullmatch(value):
+        raise ValueError(expected)
+    try:
+        first_day(value)
+    except ValueError:
+        raise ValueError(expected) from None
+    return value
+
+
+def _list_of(separator: str) -> BeforeValidator:
+    def split(value: object) -> object:
+        if value is None:
+            return ()
+        return tuple(v.strip() for v in value.split(separator) if v.strip()) if isinstance(value, str) else value
+
+    return BeforeValidator(split)
+
+
+def parse_json(value: object) -> object:
+    """The value of a JSON cell."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+PartialDate = Annotated[str, BeforeValidator(_partial_date)]
+"""A date known to the year, month or day, as written: 2022, 2022-10 or 2022-10-21."""
+CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+"""A country as two capital letters (ISO 3166-1 alpha-2)."""
+PositiveInt = Annotated[int, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+SemicolonList = Annotated[tuple[str, ...], _list_of(";")]
+BarList = Annotated[tuple[str, ...], _list_of("|")]
+Quality = Literal["primary", "secondary", "estimate", "A", "B", "C"]
+"""How good a source is: read at its origin, in a report of it, or estimated; or A (best) to C (weak)."""
+
+
+class Record(BaseModel):
+    """A row of a catalogue file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, defer_build=True)
+
+
+def first_day(partial: str) -> dt.date:
+    """The first day of a partial date: 2022 → 2022-01-01, 2022-10 → 2022-10-01."""
+    year, month, day = ([int(p) for p in partial.split("-")] + [1, 1])[:3]
+    return dt.date(year, month, day)
+
+
+def last_day(partial: str) -> dt.date:
+    """The last day of a partial date: 2022 → 2022-12-31, 2022-10 → 2022-10-31."""
+    parts = [int(p) for p in partial.split("-")]
+    if len(parts) == 3:
+        return dt.date(*parts)
+    year, month = (parts[0], 12) if len(parts) == 1 else (parts[0], parts[1])
+    after = dt.date(year + month // 12, month % 12 + 1, 1)
+    return after - dt.timedelta(days=1)
