@@ -14,6 +14,8 @@ from forkpoint.files import read_yaml
 from forkpoint.perf.workload import Architecture, FeedForward, Mixer
 
 PATTERNS = Path(__file__).with_name("architectures.yaml")
+VOCABULARY = 32000
+"""Tokens of a vocabulary that a measured row leaves out (assumption: as Llama 2)."""
 
 
 def of_language_model(model: LanguageModel | str) -> Architecture:
@@ -152,7 +154,7 @@ def _assemble(
                 name,
                 layers,
                 hidden,
-                int(shape.vocab or pattern.get("vocab", 0)),
+                int(shape.vocab or pattern.get("vocab", VOCABULARY)),
                 mixers,
                 blocks,
                 tied,

@@ -1,0 +1,219 @@
+"""Seconds that all layers of a model take for one micro-batch on one rank of a plan.
+
+Only tensor, expert and context parallelism, micro-batch, recomputation and sequence parallelism enter here, so a
+search prices each combination of these once and reuses it for every pipeline and data split.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from forkpoint.perf import network
+from forkpoint.perf.chip import Chip
+from forkpoint.perf.cluster import Cluster
+from forkpoint.perf.efficiency import Parameters, achievable_peak, gemm_seconds, stream_bandwidth
+from forkpoint.perf.plan import Plan
+from forkpoint.perf.workload import Architecture
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingJob:
+    """What is trained: a model on sequences of ``sequence`` tokens, ``batch`` of them a step.
+
+    ``flash``: fused attention. ``adapters``: low-rank adapters, base weights frozen (no weight gradients).
+    ``parallel_block``: attention and feed-forward read the same input (one exchange a layer, not two).
+    ``overlapped``: tensor- and data-parallel traffic is pipelined with computation throughout.
+    ``balanced``: expert load is forced even (benchmarks), else ``expert_imbalance`` applies.
+    """
+
+    arch: Architecture
+    sequence: int
+    batch: float
+    precision: str = "bf16"
+    flash: bool = True
+    adapters: bool = False
+    parallel_block: bool = False
+    overlapped: bool = False
+    balanced: bool = False
+
+    @property
+    def tokens(self) -> float:
+        """Tokens of a step."""
+        return self.sequence * self.batch
+
+    @property
+    def model_flops(self) -> float:
+        """FLOPs of a step without recomputation, the full attention matrix counted (the usual base of MFU)."""
+        passes = 2.0 if self.adapters else 3.0
+        return passes * self.batch * float(self.arch.forward_flops(self.sequence))
+
+    def hardware_flops(self, recompute: int) -> float:
+        """FLOPs of a step with recomputation (the usual base of HFU)."""
+        again = (0.0, float(self.arch.attention_flops(self.sequence)), float(self._layer_flops()))[recompute]
+        return self.model_flops + self.batch * again
+
+    def _layer_flops(self) -> float:
+        outside = self.sequence * self.arch.matmul_flops_per_token(logits=False)
+        return outside + float(self.arch.attention_flops(self.sequence))
+
+
+class Pass(NamedTuple):
+    """Seconds of one pass of one micro-batch through all layers, by what bounds them."""
+
+    compute: Any
+    attention: Any
+    memory: Any
+    launch: Any
+    tensor: Any
+    expert: Any
+    context: Any
+
+    def scaled(self, factor: Any) -> Pass:
+        """Every part times a factor."""
+        return Pass(*(part * factor for part in self))
+
+    def plus(self, other: Pass) -> Pass:
+        """Part by part the sum of two passes."""
+        return Pass(*(a + b for a, b in zip(self, other, strict=True)))
+
+    def total(self) -> Any:
+        """Seconds of the pass."""
+        return sum(self)
+
+
+class LayerSeconds(NamedTuple):
+    """Forward and backward (recomputation included) through all layers, and the output projection with its loss."""
+
+    forward: Pass
+    backward: Pass
+    logits: Any
+
+
+def layer_seconds(job: TrainingJob, chip: Chip, cluster: Cluster, plan: Plan, p: Parameters) -> LayerSeconds:
+    """Seconds of one micro-batch through all layers of the model on one tensor-context-expert slice."""
+    tokens = plan.micro_batch * job.sequence / plan.cp
+    gemm, logits = _gemms(job, chip, plan, tokens, p)
+    score, score_back = _scores(job, chip, plan, tokens, p)
+    stream, score_stream = _streams(job, chip, plan, tokens, p)
+    launch = _launches(job.arch, p)
+    tensor = _tensor(job, cluster, plan, tokens, p)
+    expert = _experts(job, cluster, plan, tokens, p)
+    context = _context(job, cluster, plan, tokens, p)
+    forward = Pass(gemm, score, stream + score_stream, launch, tensor, expert, context)
+    weights = 1.0 if job.adapters else 2.0
+    backward = Pass(
+        gemm * weights / p.backward_share,
+        score_back,
+        2.0 * stream + 1.5 * score_stream,
+        2.0 * launch,
+        tensor,
+        expert,
+        2.0 * context,
+    )
+    zero = 0.0 * gemm
+    core = Pass(zero, score, score_stream + zero, zero, zero, zero, zero)
+    full = np.asarray(plan.recompute == 2)
+    some = np.asarray(plan.recompute == 1)
+    backward = backward.plus(forward.scaled(1.0 * full)).plus(core.scaled(1.0 * some))
+    return LayerSeconds(forward, backward, logits * (1.0 + weights / p.backward_share))
+
+
+def _gemms(job: TrainingJob, chip: Chip, plan: Plan, tokens: Any, p: Parameters) -> tuple[Any, Any]:
+    """Seconds of the weight matrices of all layers, and of the output projection, forward."""
+    rate, rate16 = achievable_peak(chip, job.precision, p), achievable_peak(chip, "bf16", p)
+    bandwidth = stream_bandwidth(chip, p)
+    element = chip.bits(job.precision) / 8.0
+    spread = plan.ep > 1
+    layers: Any = 0.0
+    logits: Any = 0.0
+    for w in job.arch.matmuls:
+        cut = plan.tp if w.split != "whole" else 1
+        if w.part == "experts":
+            cut = np.where(spread, 1, plan.tp)
+            load = 1.0 if job.balanced else p.expert_imbalance
+            routed = load * w.topk * tokens / np.where(spread, plan.tp, 1)
+            here = w.experts / plan.ep
+            each = np.maximum(routed / here, 1e-3)
+            k, n = (w.k, w.n / cut) if w.split == "column" else (w.k / cut, w.n)
+            one = gemm_seconds(each, k, n, rate * p.expert_share, bandwidth, p, element)
+            layers = layers + w.layers * here * one
+            continue
+        k, n = (w.k / cut, w.n) if w.split == "row" else (w.k, w.n / cut)
+        if w.part == "logits":
+            logits = gemm_seconds(tokens, k, n, rate16, bandwidth, p)
+        else:
+            layers = layers + w.layers * gemm_seconds(tokens, k, n, rate, bandwidth, p, element)
+    return layers, logits
+
+
+def _scores(job: TrainingJob, chip: Chip, plan: Plan, tokens: Any, p: Parameters) -> tuple[Any, Any]:
+    """Seconds of attention scores and weighted values, forward and backward."""
+    rate = achievable_peak(chip, "bf16", p)
+    sequences = tokens / job.sequence
+    flops = sequences * job.arch.attention_flops(job.sequence, causal=job.flash) / plan.tp
+    if not job.flash:
+        return flops / (rate * p.score_share), 2.0 * flops / (rate * p.score_share)
+    return flops / (rate * p.flash_share), 2.5 * flops / (rate * p.flash_backward_share)
+
+
+def _streams(job: TrainingJob, chip: Chip, plan: Plan, tokens: Any, p: Parameters) -> tuple[Any, Any]:
+    """Seconds of element-wise passes over activations, forward; apart from them those over unfused scores."""
+    arch = job.arch
+    whole, cut, routed = stream_widths(arch)
+    narrow = p.narrow_passes * (chip.bits(job.precision) < 16)
+    ranks = np.where(plan.sequence_parallel > 0, plan.tp, 1)
+    share = tokens * (22.0 * whole / ranks + (6.0 + narrow) * cut / plan.tp) * p.element_passes
+    if arch.is_moe:
+        share = share + tokens / plan.tp * routed * (p.expert_passes + narrow)
+    bandwidth = stream_bandwidth(chip, p)
+    if job.flash:
+        return share / bandwidth, 0.0
+    scores = tokens * job.sequence * sum(m.heads * m.layers for m in arch.mixers if m.kind != "linear") / plan.tp
+    return share / bandwidth, scores * p.score_bytes / bandwidth
+
+
+def stream_widths(arch: Architecture) -> tuple[float, float, float]:
+    """Numbers a token passes through memory in all layers: at hidden width, inside blocks, and routed to experts."""
+    whole = float(arch.hidden * arch.layers)
+    mixers = sum(m.layers * m.heads * (m.head_dim + m.v_dim) for m in arch.mixers)
+    dense = sum(f.layers * (f.shared_width if f.experts else f.width) for f in arch.feed_forwards)
+    routed = sum(f.layers * f.topk * ((f.latent or arch.hidden) + f.width / 2) for f in arch.feed_forwards if f.experts)
+    return whole, mixers + dense, routed
+
+
+def _launches(arch: Architecture, p: Parameters) -> Any:
+    return (arch.layers * p.layer_us + arch.moe_layers * p.expert_layer_us) * 1e-6
+
+
+def _tensor(job: TrainingJob, cluster: Cluster, plan: Plan, tokens: Any, p: Parameters) -> Any:
+    """Exposed seconds of the all-reduces (or gather and scatter) of tensor parallelism, one pass."""
+    arch = job.arch
+    blocks: Any = arch.layers * (1.0 if job.parallel_block else 2.0)
+    blocks = blocks - np.where(plan.ep > 1, arch.moe_layers, 0.0)
+    volume = tokens * arch.hidden * 2.0
+    each = network.all_reduce(volume, cluster, plan.tp, 1, p, calls=2)
+    hidden = p.tensor_overlap if not job.overlapped else np.maximum(p.tensor_overlap, 0.8)
+    return blocks * each * (1.0 - hidden)
+
+
+def _experts(job: TrainingJob, cluster: Cluster, plan: Plan, tokens: Any, p: Parameters) -> Any:
+    """Exposed seconds of dispatch and combine, one pass; a token goes once to each rank that holds its experts."""
+    arch = job.arch
+    if not arch.is_moe:
+        return 0.0 * tokens
+    ranks = plan.ep * (1.0 - (1.0 - 1.0 / plan.ep) ** arch.topk)
+    load = 1.0 if job.balanced else p.expert_imbalance
+    volume = load * tokens / plan.tp * ranks * arch.moe_width * 2.0
+    each = network.all_to_all(volume, cluster, plan.ep, 1, p)
+    return 2.0 * arch.moe_layers * each * (1.0 - p.expert_overlap)
+
+
+def _context(job: TrainingJob, cluster: Cluster, plan: Plan, tokens: Any, p: Parameters) -> Any:
+    """Exposed seconds of passing keys and values around the context-parallel ring, forward."""
+    width = job.arch.kv_numbers_per_token() / np.minimum(plan.tp, job.arch.kv_heads)
+    volume = tokens * width * 2.0 * plan.cp
+    each = network.all_gather(volume, cluster, plan.cp, plan.tp, p, calls=job.arch.layers)
+    return each * (1.0 - p.context_overlap)

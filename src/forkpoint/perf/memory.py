@@ -1,0 +1,96 @@
+"""Bytes that a rank of a training plan holds: weights, gradients, optimizer, activations, logits.
+
+Activations follow Korthikanti et al. 2022 (arXiv 2205.05198), section 4: per layer and token 10h bytes that tensor
+parallelism leaves whole (norm inputs, residual dropout) and the rest cut; their 34h + 5as for a GPT block is the
+sum. Gated blocks keep gate, up and product. Mixed precision holds 2 bytes of weight, 4 of gradient and 12 of
+optimizer state per parameter (arXiv 1910.02054), cut by the ZeRO stage.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from forkpoint.perf.efficiency import Parameters
+from forkpoint.perf.layers import TrainingJob
+from forkpoint.perf.plan import Plan
+from forkpoint.perf.training import local_parameters
+from forkpoint.perf.workload import Architecture
+
+
+class MemoryBytes(NamedTuple):
+    """Bytes on the fullest rank; each may be an array over plans."""
+
+    weights: Any
+    gradients: Any
+    optimizer: Any
+    activations: Any
+    logits: Any
+    reserve: Any
+
+    def total(self) -> Any:
+        """All bytes."""
+        return sum(self)
+
+
+def training_memory(job: TrainingJob, plan: Plan, p: Parameters) -> MemoryBytes:
+    """Bytes on the fullest rank of ``plan``."""
+    arch = job.arch
+    dense, experts = local_parameters(arch, plan)
+    ranks = plan.dp * plan.cp
+    copies = np.maximum(ranks * np.where(plan.ep > 1, plan.tp, 1) / plan.ep, 1.0)
+    whole, cut = dense + experts, dense / ranks + experts / copies
+    layer_share = np.ceil(arch.layers / (plan.pp * plan.vpp)) * plan.vpp / arch.layers
+    working = whole / np.maximum(arch.layers * layer_share, 1.0) * 2.0
+    copies_held = np.where(plan.schedule == 2, 2.0, 1.0)
+    trained = 0.02 if job.adapters else 1.0
+    tokens = plan.micro_batch * job.sequence / plan.cp
+    return MemoryBytes(
+        weights=np.where(plan.zero >= 3, 2.0 * cut + 2.0 * working, 2.0 * whole * copies_held),
+        gradients=np.where(plan.zero >= 2, 4.0 * cut, 4.0 * whole * copies_held) * trained,
+        optimizer=np.where(plan.zero >= 1, 12.0 * cut, 12.0 * whole) * trained,
+        activations=_activations(job, plan, tokens),
+        logits=6.0 * tokens * arch.vocab / plan.tp,
+        reserve=p.reserve_gb * 1e9 + 0.0 * tokens,
+    )
+
+
+def _activations(job: TrainingJob, plan: Plan, tokens: Any) -> Any:
+    whole, cut, scores = activation_bytes(job)
+    ranks = np.where(plan.sequence_parallel > 0, plan.tp, 1)
+    kept = whole / ranks + cut / plan.tp
+    per_layer = kept + np.where(plan.recompute == 0, scores / plan.tp, 0.0)
+    checkpoint = 2.0 * job.arch.hidden / ranks
+    layers_held = in_flight(job, plan) * job.arch.layers
+    again = checkpoint * layers_held + per_layer + scores / plan.tp
+    return tokens * np.where(plan.recompute == 2, again, per_layer * layers_held)
+
+
+def in_flight(job: TrainingJob, plan: Plan) -> Any:
+    """Micro-batches x share of layers whose activations the first stage holds at once."""
+    count = plan.microbatches(job.batch)
+    deep = 1.0 + (plan.pp - 1.0) / (plan.pp * plan.vpp) * (plan.vpp > 1)
+    deep = np.where(plan.schedule == 2, (plan.pp + 1.0) / plan.pp, deep)
+    return np.minimum(deep, count / plan.pp * np.maximum(deep, 1.0))
+
+
+def activation_bytes(job: TrainingJob) -> tuple[float, float, float]:
+    """Bytes per token and layer: left whole by tensor parallelism, cut by it, and of attention scores."""
+    arch: Architecture = job.arch
+    mixers = sum(
+        m.layers * 2.0 * (2.0 * m.heads * m.v_dim + m.heads * m.head_dim + m.kv_heads * m.head_dim)
+        for m in arch.mixers
+        if m.kind == "softmax"
+    )
+    mixers += sum(
+        m.layers * 2.0 * m.heads * (2.0 * m.head_dim + 2.0 * m.v_dim) for m in arch.mixers if m.kind != "softmax"
+    )
+    blocks = 0.0
+    for f in arch.feed_forwards:
+        copies = 6.0 if f.gated else 4.0
+        dense = f.shared_width if f.experts else f.width
+        routed = f.topk * (4.0 * (f.latent or arch.hidden) + copies * f.width) if f.experts else 0.0
+        blocks += f.layers * (copies * dense + routed)
+    scores = 0.0 if job.flash else sum(5.0 * m.layers * m.heads * job.sequence for m in arch.mixers)
+    return 10.0 * arch.hidden, (mixers + blocks) / arch.layers, scores / arch.layers
