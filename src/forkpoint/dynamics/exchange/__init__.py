@@ -1,0 +1,1 @@
+"""What other tools' model files have in common: formulas, declarations, arrays, and their way into a `Model`."""
