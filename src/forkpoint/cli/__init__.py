@@ -21,6 +21,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "events": ("What is known", "catalog:events", "The dated legal and political events."),
     "claims": ("What is known", "catalog:claims", "The article's claims against the evidence."),
     "data": ("What is known", "catalog:data", "Check data files against the catalogue's schema."),
+    "check": ("The law", "law:check", "Does a chip need a licence, on a day, and why?"),
+    "derive": ("The law", "design:derive", "The best chip that the law allows, from a base chip."),
+    "headroom": ("The law", "design:headroom", "How far a chip is from every line of the law."),
     "report": ("The whole", "report:report", "The main job: one HTML report and a summary."),
 }
 """Every command. A line here is all that a new command needs to be found."""
