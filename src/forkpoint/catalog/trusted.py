@@ -9,17 +9,16 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import BeforeValidator
 
 from forkpoint.catalog.record import Record
 
-R = TypeVar("R", bound=Record)
 _TRUE = frozenset({"1", "true", "True", "yes"})
 
 
-def construct(kind: type[R], rows: list[dict[str, str | None]]) -> list[R]:
+def construct(kind: type[Record], rows: list[dict[str, str | None]]) -> list[Record]:
     """The records of ``rows`` without validation; the rows must be known to be valid."""
     converters = {name: _converter(f.annotation, list(f.metadata)) for name, f in kind.model_fields.items()}
     found = []
