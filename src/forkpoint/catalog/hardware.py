@@ -13,6 +13,7 @@ from forkpoint.catalog.record import (
     Quality,
     Record,
     SemicolonList,
+    Sources,
     first_day,
 )
 
@@ -58,7 +59,7 @@ class Accelerator(Record):
     software_stack: str | None = None
     pytorch_plugin: str | None = None
     notes: str | None = None
-    source_urls: SemicolonList = ()
+    source_urls: Sources
     quality: Quality
 
     @property
@@ -113,7 +114,7 @@ class HbmStack(Record):
     area_basis: Literal["published", "assumption"]
     release_date: PartialDate | None = None
     notes: str | None = None
-    source_urls: SemicolonList = ()
+    source_urls: Sources
     quality: Quality
 
 
@@ -131,5 +132,5 @@ class System(Record):
     kind: Literal["module", "baseboard", "server", "rack", "pod", "cluster"]
     release_date: PartialDate | None = None
     notes: str | None = None
-    source_urls: SemicolonList = ()
+    source_urls: Sources
     quality: Quality

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from forkpoint.catalog.record import Record, SemicolonList, parse_json
+from forkpoint.catalog.record import Record, SemicolonList, Sources, parse_json
 
 
 class Event(Record):
@@ -22,7 +22,7 @@ class Event(Record):
     title: str
     parameters_json: Annotated[dict[str, Any], BeforeValidator(parse_json)]
     affected_chips: SemicolonList = ()
-    source_urls: SemicolonList = ()
+    source_urls: Sources
     confidence: Literal["A", "B", "C"]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -199,13 +199,14 @@ def check_file(path: Path | str, *, text: str | None = None) -> tuple[list[Recor
     found: list[Record] = []
     errors: list[DataError] = []
     seen: dict[tuple[object, ...], int] = {}
-    for number, row in enumerate(read_rows(path, kind.model_fields, text=text), start=1):
+    required = [field for field, info in kind.model_fields.items() if info.is_required()]
+    for number, row in enumerate(read_rows(path, kind.model_fields, required=required, text=text), start=1):
         try:
             record = kind.model_validate(row)
         except ValidationError as error:
             for e in error.errors():
                 column = str(e["loc"][0]) if e["loc"] else "row"
-                errors.append(DataError(str(path), number, column, e.get("input"), _expectation(e)))
+                errors.append(DataError(str(path), number, column, e.get("input"), _expectation(dict(e))))
             continue
         identity = _key(record, key)
         if identity in seen:
@@ -217,10 +218,13 @@ def check_file(path: Path | str, *, text: str | None = None) -> tuple[list[Recor
     return found, errors
 
 
-def read_rows(path: Path | str, columns: Iterable[str], *, text: str | None = None) -> list[dict[str, str | None]]:
+def read_rows(
+    path: Path | str, columns: Iterable[str], *, required: Iterable[str] = (), text: str | None = None
+) -> list[dict[str, str | None]]:
     """The rows of a CSV file as text, empty cells as None.
 
-    Raises InputError for an empty file or a malformed line, UnknownName for a column that is not in ``columns``.
+    Raises InputError for an empty file, a malformed line, a column that is missing or stands twice, UnknownName for
+    a column that is not in ``columns``.
     """
     content = read_text(path) if text is None else text
     csv.field_size_limit(LARGEST_CELL)
@@ -233,6 +237,7 @@ def read_rows(path: Path | str, columns: Iterable[str], *, text: str | None = No
         for column in header:
             if column not in valid:
                 raise UnknownName("column", column, valid, where=f"{path}, header")
+        _check_header(path, header, required)
         rows = []
         for number, row in enumerate(reader, start=1):
             if None in row:
@@ -241,6 +246,15 @@ def read_rows(path: Path | str, columns: Iterable[str], *, text: str | None = No
         return rows
     except csv.Error as error:
         raise InputError(f"{path}: line {reader.line_num} is not valid CSV: {error}") from error
+
+
+def _check_header(path: Path | str, header: Sequence[str], required: Iterable[str]) -> None:
+    twice = sorted({c for c in header if list(header).count(c) > 1})
+    if twice:
+        raise InputError(f"{path}, header: the column '{twice[0]}' stands twice")
+    missing = [c for c in required if c not in header]
+    if missing:
+        raise InputError(f"{path}, header: the column{'s'[: len(missing) > 1]} {', '.join(missing)} must be there")
 
 
 def read_aliases(kind: str) -> dict[str, str]:
@@ -253,9 +267,24 @@ def _key(record: Record, columns: tuple[str, ...]) -> tuple[object, ...]:
     return tuple(getattr(record, c) for c in columns)
 
 
-def _expectation(error: object) -> str:
-    details = dict(error)  # type: ignore[call-overload]
-    message = str(details["msg"])
-    for prefix in ("Input should be ", "Value error, "):
-        message = message.removeprefix(prefix)
-    return "known as a column here" if details["type"] == "extra_forbidden" else message
+def _expectation(error: Mapping[str, Any]) -> str:
+    """What a cell should have held, in words that follow 'is not'."""
+    if error.get("input") in (None, ()):
+        return "a value: this column must not be empty"
+    limits, message = error.get("ctx") or {}, str(error["msg"])
+    words = {
+        "greater_than": f"a number greater than {limits.get('gt')}",
+        "finite_number": "a finite number",
+        "float_parsing": "a number",
+        "int_parsing": "a whole number",
+        "int_from_float": "a whole number",
+        "bool_parsing": "true or false",
+        "literal_error": f"one of {limits.get('expected')}",
+        "string_pattern_mismatch": f"text that matches {limits.get('pattern')}",
+        "dict_type": "a JSON table in braces",
+    }
+    if error["type"] in words:
+        return words[str(error["type"])]
+    if str(error["type"]).startswith("date"):
+        return "a date as YYYY-MM-DD"
+    return message.removeprefix("Value error, ").removeprefix("Input should be ")

@@ -8,9 +8,11 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-from typing import Annotated, Literal
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
 _PARTIAL_DATE = re.compile(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?")
 
@@ -50,9 +52,26 @@ PositiveInt = Annotated[int, Field(gt=0)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 SemicolonList = Annotated[tuple[str, ...], _list_of(";")]
+Sources = Annotated[tuple[str, ...], _list_of(";"), Field(min_length=1)]
+"""Addresses, or a citation in words where there is none; no row without one."""
 BarList = Annotated[tuple[str, ...], _list_of("|")]
 Quality = Literal["primary", "secondary", "estimate", "A", "B", "C"]
 """How good a source is: read at its origin, in a report of it, or estimated; or A (best) to C (weak)."""
+
+
+def unwrap(info: FieldInfo) -> tuple[Any, list[Any], bool]:
+    """A field's bare type, what is annotated on it, and whether it may be empty."""
+    annotation: Any = info.annotation
+    metadata, optional = list(info.metadata), False
+    while True:
+        if get_origin(annotation) in (Union, UnionType):
+            optional = True
+            annotation = next(a for a in get_args(annotation) if a is not type(None))
+        elif hasattr(annotation, "__metadata__"):
+            metadata = [*metadata, *annotation.__metadata__]
+            annotation = annotation.__origin__
+        else:
+            return annotation, metadata, optional
 
 
 class Record(BaseModel):

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any
 
 from pydantic import BeforeValidator
+from pydantic.fields import FieldInfo
 
-from forkpoint.catalog.record import Record
+from forkpoint.catalog.record import Record, unwrap
 
 _TRUE = frozenset({"1", "true", "True", "yes"})
 
 
 def construct(kind: type[Record], rows: list[dict[str, str | None]]) -> list[Record]:
     """The records of ``rows`` without validation; the rows must be known to be valid."""
-    converters = {name: _converter(f.annotation, list(f.metadata)) for name, f in kind.model_fields.items()}
+    converters = {name: _converter(info) for name, info in kind.model_fields.items()}
     found = []
     for row in rows:
         values: dict[str, Any] = {name: converters[name](cell) for name, cell in row.items()}
@@ -28,18 +28,9 @@ def construct(kind: type[Record], rows: list[dict[str, str | None]]) -> list[Rec
     return found
 
 
-def _converter(annotation: Any, metadata: list[Any]) -> Callable[[str | None], Any]:
-    """What turns a cell's text into the value of a field with this annotation."""
-    optional = False
-    while True:
-        if get_origin(annotation) in (Union, UnionType):
-            optional = True
-            annotation = next(a for a in get_args(annotation) if a is not type(None))
-        elif hasattr(annotation, "__metadata__"):
-            metadata = [*metadata, *annotation.__metadata__]
-            annotation = annotation.__origin__
-        else:
-            break
+def _converter(info: FieldInfo) -> Callable[[str | None], Any]:
+    """What turns a cell's text into the value of a field."""
+    annotation, metadata, optional = unwrap(info)
     before: list[Any] = [m.func for m in metadata if isinstance(m, BeforeValidator)]
     cast = _cast(annotation)
 
