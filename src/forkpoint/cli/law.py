@@ -1,0 +1,179 @@
+"""``check``, ``timeline``, ``matrix``, ``diff``: the law, from the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from forkpoint.cli.output import json_option, machine_options, print_json
+from forkpoint.errors import InputError
+
+if TYPE_CHECKING:
+    from forkpoint.rules.clauses import Law
+    from forkpoint.rules.finding import Finding
+
+_SWITCHES = {
+    "diffusion": ("diffusion_enforced", {"enforced": True, "not-enforced": False}),
+    "affiliates": ("affiliates_rule", {"in-force": True, "stayed": False}),
+}
+
+
+def question_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that make up a question."""
+    options = [
+        click.option("--to", default="CN", show_default=True, metavar="COUNTRY", help="Destination, code or name."),
+        click.option("--hq", metavar="COUNTRY", help="End user's headquarters; the destination if not given."),
+        click.option("--parent", metavar="COUNTRY", help="Headquarters of the ultimate parent."),
+        click.option("--end-user", metavar="NAME", help="End user by name or kind, such as ByteDance."),
+        click.option("--transaction", metavar="KIND", help="export_from_us (default), reexport, …"),
+        click.option("--purpose", metavar="USE", help="supercomputer, military, us_data_centre, …"),
+        click.option("--segment", metavar="KIND", help="datacenter, workstation or consumer, as the seller has it."),
+        click.option("--known", metavar="DATE", help="Answer by what was public on this day."),
+        click.option("--uncertified", is_flag=True, help="The applicant does not make the certifications asked for."),
+        click.option("--exported-tpp", type=float, help="Volume test: TPP exported to China and Macau so far."),
+        click.option("--us-tpp", type=float, help="Volume test: TPP shipped for US end use so far."),
+        click.option("--order-tpp", type=float, help="Size of the order in TPP (AI Diffusion's LPP)."),
+        click.option("--listed-ownership", type=float, help="Share of the buyer that listed parties own, 0 to 1."),
+        click.option("--reform", metavar="FILE", help="What-if: a YAML file that changes, adds or ends clauses."),
+        click.option("--diffusion", type=click.Choice(["enforced", "not-enforced"]), help="Scenario switch."),
+        click.option("--affiliates", type=click.Choice(["in-force", "stayed"]), help="Scenario switch."),
+        click.option("--letter-datacenter-only", is_flag=True, help="The letters of April 2025 spare other segments."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  forkpoint check H20 --to CN --on 2025-04-10
+  forkpoint check "RTX 4090" --to GB --hq CN --on 2024-06-01 --explain
+  forkpoint check H100 --to MY --on 2025-06-01 --known 2025-02-01
+  forkpoint check --specs my_chip.yaml --to SA --on 2024-01-01
+  forkpoint check --cases cases.csv --out results.csv
+
+Informs; never clears. docs/rules.md says what is modelled and what is not.
+Exit: 0 answered, 2 bad input."""
+)
+@click.argument("chip", required=False)
+@click.option("--on", metavar="DATE", help="Day of the question; today if not given.")
+@click.option("--sku", default="", help="Variant of the chip, such as SXM, PCIe or 80GB.")
+@click.option("--specs", metavar="FILE", help="A YAML file with the figures of a chip of your own.")
+@click.option("--explain", is_flag=True, help="Show every clause tried, with numbers, margins and citations.")
+@click.option("--cases", metavar="FILE", help="Answer every row of a CSV file.")
+@click.option("--out", metavar="FILE", help="With --cases: where the results go (standard output if not given).")
+@question_options
+@json_option
+def check(
+    chip: str | None,
+    on: str | None,
+    sku: str,
+    specs: str | None,
+    explain: bool,
+    cases: str | None,
+    out: str | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Does CHIP need a licence, why, and what else stands in the way?"""
+    law = chosen_law(options.pop("reform"))
+    if sum(x is not None for x in (chip, specs, cases)) != 1:
+        raise InputError("give one of a chip's name, --specs FILE or --cases FILE")
+    if out is not None and cases is None:
+        raise InputError("--out goes with --cases")
+    if cases is not None:
+        _check_cases(cases, out, law, options, as_json)
+        return
+    from forkpoint.rules.evaluate import check as ask_the_law
+
+    segment = options.pop("segment")
+    item: Any = chip
+    if specs is not None:
+        from forkpoint.files import read_yaml
+        from forkpoint.rules.items import own_item
+        from forkpoint.rules.question import segment_of
+
+        item = own_item(read_yaml(specs), specs, segment_of(segment))
+    finding = ask_the_law(item, sku=sku, segment=segment, law_of=law, on=on, **question_words(options))
+    if as_json:
+        print_json(finding.to_dict())
+        return
+    print_finding(finding)
+    if explain:
+        from forkpoint.cli.output import emit_step
+
+        emit_step(finding.trace)
+
+
+def question_words(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a question as the words that :func:`forkpoint.rules.question.ask` takes."""
+    words = {k: v for k, v in options.items() if k not in ("diffusion", "affiliates", "letter_datacenter_only")}
+    words.pop("segment", None)
+    words["certified"] = not words.pop("uncertified")
+    switches = {name: values[options[o]] for o, (name, values) in _SWITCHES.items() if options.get(o)}
+    if options.get("letter_datacenter_only"):
+        switches["letter_datacenter_only"] = True
+    return words | {"switches": switches}
+
+
+def chosen_law(reform: str | None) -> Law:
+    """The law, or the law with a reform applied."""
+    from forkpoint.rules.clauses import law
+
+    if reform is None:
+        return law()
+    from forkpoint.rules.reform import read_reform
+
+    return read_reform(reform).apply(law())
+
+
+def print_finding(finding: Finding) -> None:
+    """A finding in a few lines of plain text."""
+    o = finding.outcome
+    lines = [
+        f"{finding.name} to {finding.to} on {finding.on}" + (f", as known on {finding.known}" if finding.known else ""),
+        f"  paragraph        {o.eccn}",
+        f"  licence          {o.licence_required}" + (f" ({o.licence_source})" if o.licence_required == "yes" else ""),
+        f"  exception        {o.exception_available}",
+        f"  what remains     {o.net_authorisation}",
+        f"  review policy    {o.review_policy}",
+        f"  25 % duty        {o.tariff_232}",
+    ]
+    if o.fee:
+        lines.append(f"  revenue share    {o.fee} (practice)")
+    if o.prc_gate:
+        lines.append(f"  China's gate     {o.prc_gate}")
+    if finding.settles:
+        lines.append(f"  would settle it  {'; '.join(finding.settles)}")
+    lines += [f"  look into        {flag}" for flag in finding.flags]
+    lines.append(f"  evidence         grade {finding.grade or '–'}, the weakest clause that decided")
+    lines.append(f"  taken            {'; '.join(finding.assumptions)}")
+    lines.append("Informs, never clears; not legal advice.")
+    click.echo("\n".join(lines))
+
+
+def _check_cases(path: str, out: str | None, law: Law, options: dict[str, Any], as_json: bool) -> None:
+    from forkpoint.cli.output import to_csv
+    from forkpoint.files import write_atomically
+    from forkpoint.rules.batch import RESULTS, check_cases, read_cases, result_row
+
+    cases = read_cases(path)
+    words = question_words(options)
+    shared = {k: words[k] for k in ("known", "certified", "switches") if words.get(k) is not None}
+    findings = check_cases(cases, path, law, **shared)
+    rows = [result_row(case, finding) for case, finding in zip(cases, findings, strict=True)]
+    if as_json:
+        print_json([f.to_dict() for f in findings])
+        return
+    text = to_csv(rows, RESULTS)
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    write_atomically(out, text)
+    click.echo(f"{len(rows)} cases answered, written to {out}")
+
+
+__all__ = ["check", "machine_options"]

@@ -1,0 +1,101 @@
+"""Many questions from a file: ``cases.csv`` in, ``results.csv`` out, in one vocabulary."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+from forkpoint.errors import DataError, ForkpointError, InputError
+from forkpoint.files import read_text
+from forkpoint.rules.clauses import Law
+from forkpoint.rules.evaluate import check
+from forkpoint.rules.finding import Finding
+
+COLUMNS = (
+    "case_id",
+    "kind",
+    "chip",
+    "sku",
+    "destination",
+    "end_user_hq",
+    "end_user",
+    "transaction",
+    "purpose",
+    "on_date",
+    "segment",
+)
+REQUIRED = ("case_id", "chip", "destination", "on_date")
+RESULTS = (
+    "case_id",
+    "eccn",
+    "licence_required",
+    "licence_source",
+    "exception_available",
+    "net_authorisation",
+    "review_policy",
+    "tariff_232",
+    "prc_gate",
+)
+LARGEST_CELL = 1 << 16
+
+
+def read_cases(path: Path | str) -> list[dict[str, str]]:
+    """The cases of a CSV file, cells stripped, other columns ignored. Raises InputError and DataError in words."""
+    text = read_text(path)
+    csv.field_size_limit(LARGEST_CELL)
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        header = [(name or "").strip() for name in reader.fieldnames or ()]
+        if not header:
+            raise InputError(f"{path}: the file is empty; expected a header with {', '.join(COLUMNS)}")
+        missing = [c for c in REQUIRED if c not in header]
+        if missing:
+            raise InputError(f"{path}: the column '{missing[0]}' is missing; the header has {', '.join(header)[:200]}")
+        reader.fieldnames = header
+        return [_case(row) for row in reader]
+    except csv.Error as error:
+        raise InputError(f"{path}: line {reader.line_num} is not valid CSV: {error}") from error
+
+
+def _case(row: Mapping[str | None, object]) -> dict[str, str]:
+    return {c: value.strip() if isinstance(value := row.get(c), str) else "" for c in COLUMNS}
+
+
+def check_cases(cases: list[dict[str, str]], name: str, law: Law | None = None, **words: object) -> list[Finding]:
+    """The finding of every case. Raises DataError that names file, row and cell."""
+    return [_check_case(case, number, name, law, words) for number, case in enumerate(cases, start=1)]
+
+
+def _check_case(
+    case: Mapping[str, str], number: int, name: str, law: Law | None, words: Mapping[str, object]
+) -> Finding:
+    try:
+        return check(
+            case["chip"],
+            sku=case["sku"],
+            segment=case["segment"] or None,
+            law_of=law,
+            to=case["destination"],
+            on=case["on_date"],
+            hq=case["end_user_hq"] or None,
+            end_user=case["end_user"] or None,
+            transaction=case["transaction"] or None,
+            purpose=case["purpose"] or None,
+            **words,  # type: ignore[arg-type]
+        )
+    except DataError:
+        raise
+    except ForkpointError as error:
+        label = f" ({case['case_id']})" if case["case_id"] else ""
+        raise InputError(f"{name}: row {number}{label}: {error}") from error
+
+
+def result_row(case: Mapping[str, str], finding: Finding) -> dict[str, str]:
+    """A finding as a row of results; the duty only where the goods could meet it."""
+    outcome = finding.outcome
+    row = {name: getattr(outcome, name) for name in RESULTS if name != "case_id"}
+    if case.get("kind") != "tariff" and (finding.on.isoformat() < "2026-01-15" or finding.to not in ("CN", "MO", "HK")):
+        row["tariff_232"] = ""
+    return {"case_id": case["case_id"], **row}
