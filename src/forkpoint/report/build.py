@@ -14,6 +14,7 @@ from forkpoint.files import write_atomically
 from forkpoint.report.claims import claims_section
 from forkpoint.report.content import Section
 from forkpoint.report.html import render
+from forkpoint.report.law import law_section
 from forkpoint.report.words import Words, words
 
 SUMMARY_LINES = 40
@@ -34,7 +35,7 @@ Chapter = Callable[[Catalog, Words, dt.date], Section]
 
 def chapters() -> dict[str, Chapter]:
     """Every chapter of the report in reading order, by the name that the progress line shows."""
-    return {"claims": lambda catalog, w, _: claims_section(catalog, w)}
+    return {"claims": lambda catalog, w, _: claims_section(catalog, w), "law": law_section}
 
 
 def build_report(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forkpoint.rules.clauses import Clause, Law
 from forkpoint.rules.predicate import NO, Fact, Truth, Word
@@ -35,7 +36,7 @@ class Screen:
 
         return cls(question, clauses("define"), clauses("classify"), clauses("require"), question.facts())
 
-    def __call__(self, facts: Mapping[str, Fact], count: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    def __call__(self, facts: Mapping[str, Fact], count: int) -> NDArray[np.bool_]:
         """Whether each of ``count`` chips may need a licence; what is open counts as needed."""
         known = self._defined({**self.asked, **facts})
         possibly = np.zeros(count, dtype=bool)
@@ -47,6 +48,15 @@ class Screen:
                 possibly |= here & self._required(known, clause, count)
             undecided &= ~np.broadcast_to(answer.surely, (count,))
         return possibly
+
+    def paragraphs(self, facts: Mapping[str, Fact], count: int) -> NDArray[np.str_]:
+        """The paragraph of each of ``count`` chips; where facts leave it open, the first that may hold."""
+        known = self._defined({**self.asked, **facts})
+        names = np.full(count, "", dtype="<U32")
+        for clause in self.classify:
+            here = (names == "") & np.broadcast_to(clause.when(known).possibly, (count,))
+            names[here] = str(clause.effect["eccn"])
+        return names
 
     def complete(self, facts: Mapping[str, Fact]) -> dict[str, Fact]:
         """One chip's facts with all that the clauses define, its paragraph included."""
