@@ -21,6 +21,7 @@ _OPTIONAL = {
     "pod": "chips below one block of the network",
     "oversubscription": "of the tier above the block",
     "node_power": "watts of host and network for each watt of chip",
+    "torus": "dimensions of the torus that the domain is (1: every chip reaches every other at full rate)",
     "source": "where the figures come from",
 }
 
@@ -36,6 +37,7 @@ class Cluster:
     pod: int = 1 << 30
     oversubscription: float = 1.0
     node_power: float = 0.6
+    torus: int = 1
     source: str = ""
 
 
@@ -73,6 +75,7 @@ def _build(title: str, fields: object, chip: Chip, domain: int | None) -> Cluste
         pod=int(numbers.get("pod", 1 << 30)),
         oversubscription=numbers.get("oversubscription", 1.0),
         node_power=numbers.get("node_power", 0.6),
+        torus=int(numbers.get("torus", 1)),
         source=str(given.get("source", "")),
     )
 

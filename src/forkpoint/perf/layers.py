@@ -27,6 +27,7 @@ class TrainingJob:
     ``parallel_block``: attention and feed-forward read the same input (one exchange a layer, not two).
     ``overlapped``: tensor- and data-parallel traffic is pipelined with computation throughout.
     ``balanced``: expert load is forced even (benchmarks), else ``expert_imbalance`` applies.
+    ``software``: date of kernels and frameworks in years; some did not exist before.
     """
 
     arch: Architecture
@@ -38,6 +39,7 @@ class TrainingJob:
     parallel_block: bool = False
     overlapped: bool = False
     balanced: bool = False
+    software: float = 2025.0
 
     @property
     def tokens(self) -> float:
@@ -98,7 +100,7 @@ def layer_seconds(job: TrainingJob, chip: Chip, cluster: Cluster, plan: Plan, p:
     gemm, logits = _gemms(job, chip, plan, tokens, p)
     score, score_back = _scores(job, chip, plan, tokens, p)
     stream, score_stream = _streams(job, chip, plan, tokens, p)
-    launch = _launches(job.arch, p)
+    launch = _launches(job, p)
     tensor = _tensor(job, cluster, plan, tokens, p)
     expert = _experts(job, cluster, plan, tokens, p)
     context = _context(job, cluster, plan, tokens, p)
@@ -156,6 +158,8 @@ def _scores(job: TrainingJob, chip: Chip, plan: Plan, tokens: Any, p: Parameters
     flops = sequences * job.arch.attention_flops(job.sequence, causal=job.flash) / plan.tp
     if not job.flash:
         return flops / (rate * p.score_share), 2.0 * flops / (rate * p.score_share)
+    if job.software < 2024:
+        rate = rate * p.attention_2023 * (p.asynchronous_2023 if chip.year > 2022 else 1.0)
     return flops / (rate * p.flash_share), 2.5 * flops / (rate * p.flash_backward_share)
 
 
@@ -184,8 +188,10 @@ def stream_widths(arch: Architecture) -> tuple[float, float, float]:
     return whole, mixers + dense, routed
 
 
-def _launches(arch: Architecture, p: Parameters) -> Any:
-    return (arch.layers * p.layer_us + arch.moe_layers * p.expert_layer_us) * 1e-6
+def _launches(job: TrainingJob, p: Parameters) -> Any:
+    arch = job.arch
+    expert = p.expert_layer_us * np.exp(-p.expert_decline * (job.software - 2025.0)) if arch.is_moe else 0.0
+    return (arch.layers * p.layer_us + arch.moe_layers * expert) * 1e-6
 
 
 def _tensor(job: TrainingJob, cluster: Cluster, plan: Plan, tokens: Any, p: Parameters) -> Any:
@@ -200,14 +206,13 @@ def _tensor(job: TrainingJob, cluster: Cluster, plan: Plan, tokens: Any, p: Para
 
 
 def _experts(job: TrainingJob, cluster: Cluster, plan: Plan, tokens: Any, p: Parameters) -> Any:
-    """Exposed seconds of dispatch and combine, one pass; a token goes once to each rank that holds its experts."""
+    """Exposed seconds of dispatch and combine, one pass."""
     arch = job.arch
     if not arch.is_moe:
         return 0.0 * tokens
-    ranks = plan.ep * (1.0 - (1.0 - 1.0 / plan.ep) ** arch.topk)
     load = 1.0 if job.balanced else p.expert_imbalance
-    volume = load * tokens / plan.tp * ranks * arch.moe_width * 2.0
-    each = network.all_to_all(volume, cluster, plan.ep, 1, p)
+    volume = load * tokens / plan.tp * arch.moe_width * 2.0
+    each = network.dispatch(volume, arch.topk, cluster, plan.ep, p)
     return 2.0 * arch.moe_layers * each * (1.0 - p.expert_overlap)
 
 

@@ -15,8 +15,11 @@ import numpy as np
 from forkpoint.perf.efficiency import Parameters
 from forkpoint.perf.layers import TrainingJob
 from forkpoint.perf.plan import Plan
-from forkpoint.perf.training import local_parameters
+from forkpoint.perf.training import ADAPTER_SHARE, local_parameters
 from forkpoint.perf.workload import Architecture
+
+NARROW = ("fp8", "mxfp8", "int8", "fp4", "nvfp4", "mxfp4")
+"""Precisions whose multiplications keep their inputs in one byte for the backward pass."""
 
 
 class MemoryBytes(NamedTuple):
@@ -44,11 +47,12 @@ def training_memory(job: TrainingJob, plan: Plan, p: Parameters) -> MemoryBytes:
     layer_share = np.ceil(arch.layers / (plan.pp * plan.vpp)) * plan.vpp / arch.layers
     working = whole / np.maximum(arch.layers * layer_share, 1.0) * 2.0
     copies_held = np.where(plan.schedule == 2, 2.0, 1.0)
-    trained = 0.02 if job.adapters else 1.0
+    trained = ADAPTER_SHARE if job.adapters else 1.0
+    held = np.where(plan.zero == 0, 4.0, p.gradient_bytes)
     tokens = plan.micro_batch * job.sequence / plan.cp
     return MemoryBytes(
         weights=np.where(plan.zero >= 3, 2.0 * cut + 2.0 * working, 2.0 * whole * copies_held),
-        gradients=np.where(plan.zero >= 2, 4.0 * cut, 4.0 * whole * copies_held) * trained,
+        gradients=np.where(plan.zero >= 2, held * cut, held * whole * copies_held) * trained,
         optimizer=np.where(plan.zero >= 1, 12.0 * cut, 12.0 * whole) * trained,
         activations=_activations(job, plan, tokens),
         logits=6.0 * tokens * arch.vocab / plan.tp,
@@ -78,19 +82,19 @@ def in_flight(job: TrainingJob, plan: Plan) -> Any:
 def activation_bytes(job: TrainingJob) -> tuple[float, float, float]:
     """Bytes per token and layer: left whole by tensor parallelism, cut by it, and of attention scores."""
     arch: Architecture = job.arch
-    mixers = sum(
-        m.layers * 2.0 * (2.0 * m.heads * m.v_dim + m.heads * m.head_dim + m.kv_heads * m.head_dim)
-        for m in arch.mixers
-        if m.kind == "softmax"
-    )
-    mixers += sum(
-        m.layers * 2.0 * m.heads * (2.0 * m.head_dim + 2.0 * m.v_dim) for m in arch.mixers if m.kind != "softmax"
-    )
+    element = 1.0 if job.precision in NARROW else 2.0
+    mixers = 0.0
+    for m in arch.mixers:
+        keys = m.kv_heads if m.kind == "softmax" else m.heads
+        width = m.heads * m.head_dim + keys * (m.head_dim + m.v_dim)
+        mixers += m.layers * (2.0 * width + (element if element == 2.0 else 3.0) * m.heads * m.v_dim)
     blocks = 0.0
     for f in arch.feed_forwards:
-        copies = 6.0 if f.gated else 4.0
+        copies = (4.0 if f.gated else 2.0) + element
         dense = f.shared_width if f.experts else f.width
         routed = f.topk * (4.0 * (f.latent or arch.hidden) + copies * f.width) if f.experts else 0.0
         blocks += f.layers * (copies * dense + routed)
     scores = 0.0 if job.flash else sum(5.0 * m.layers * m.heads * job.sequence for m in arch.mixers)
-    return 10.0 * arch.hidden, (mixers + blocks) / arch.layers, scores / arch.layers
+    dropout = any(not f.gated and not f.experts for f in arch.feed_forwards)
+    norms = 4.0 + 2.0 * element + (2.0 if dropout else 0.0)
+    return norms * arch.hidden, (mixers + blocks) / arch.layers, scores / arch.layers

@@ -27,10 +27,21 @@ def card_rate(cluster: Cluster, span: Any, p: Parameters) -> Any:
     return cluster.nic * p.net_share / crossing
 
 
-def group_rate(cluster: Cluster, size: Any, stride: Any, p: Parameters) -> Any:
-    """Bytes per second and rank at which a ring over the group moves."""
+def axes_share(cluster: Cluster, size: Any) -> Any:
+    """Share of a torus's links that a group of ``size`` ranks uses: one axis for each side it fills, begun ones too."""
+    if cluster.torus < 2:
+        return 1.0
+    side = max(cluster.domain, 2) ** (1.0 / cluster.torus)
+    axes = np.ceil(np.log(np.maximum(size, 2)) / np.log(side) - 1e-9)
+    return np.clip(axes, 1, cluster.torus) / cluster.torus
+
+
+def group_rate(cluster: Cluster, size: Any, stride: Any, p: Parameters, one_card: bool = False) -> Any:
+    """Bytes per second and rank at which a ring over the group moves (``one_card``: entering each domain once)."""
     near = members_in_domain(cluster, size, stride)
-    link = cluster.link * p.link_share
+    link = cluster.link * p.link_share * axes_share(cluster, size)
+    if one_card:
+        return np.where(near >= size, link, np.minimum(link, card_rate(cluster, size * stride, p)))
     far = np.minimum(link, near * card_rate(cluster, size * stride, p))
     return np.where(near >= size, link, far)
 
@@ -42,10 +53,12 @@ def latency(cluster: Cluster, size: Any, stride: Any, p: Parameters) -> Any:
     return np.where(size <= 1, 0.0, np.where(domains <= 1, p.link_latency_us, far)) * 1e-6
 
 
-def all_gather(volume: Any, cluster: Cluster, size: Any, stride: Any, p: Parameters, calls: Any = 1.0) -> Any:
+def all_gather(
+    volume: Any, cluster: Cluster, size: Any, stride: Any, p: Parameters, calls: Any = 1.0, one_card: bool = False
+) -> Any:
     """Seconds to gather (or reduce-scatter) ``volume`` bytes over the group in ``calls`` collectives."""
     moved = volume * (size - 1) / size
-    return moved / group_rate(cluster, size, stride, p) + calls * latency(cluster, size, stride, p)
+    return moved / group_rate(cluster, size, stride, p, one_card) + calls * latency(cluster, size, stride, p)
 
 
 def all_reduce(volume: Any, cluster: Cluster, size: Any, stride: Any, p: Parameters, calls: Any = 1.0) -> Any:
@@ -53,12 +66,19 @@ def all_reduce(volume: Any, cluster: Cluster, size: Any, stride: Any, p: Paramet
     return 2.0 * all_gather(volume, cluster, size, stride, p, calls / 2.0)
 
 
-def all_to_all(volume: Any, cluster: Cluster, size: Any, stride: Any, p: Parameters, calls: Any = 1.0) -> Any:
-    """Seconds in which each rank sends ``volume`` bytes, spread evenly over the group, its own share included."""
-    near = members_in_domain(cluster, size, stride)
-    local = volume * (near - 1) / size / (cluster.link * p.link_share)
-    remote = volume * (size - near) / size / card_rate(cluster, size * stride, p)
-    return np.maximum(local, remote) + calls * latency(cluster, size, stride, p)
+def dispatch(volume: Any, topk: float, cluster: Cluster, size: Any, p: Parameters) -> Any:
+    """Seconds in which each rank sends ``volume`` bytes to ``topk`` random experts spread over ``size`` ranks.
+
+    A token crosses the network once for each other domain that holds one of its experts and is forwarded there over
+    the link, once for each rank (as DeepEP does, arXiv 2412.19437 section 3.2.2).
+    """
+    near = members_in_domain(cluster, size, 1)
+    domains = size / near
+    ranks = size * (1.0 - (1.0 - 1.0 / size) ** topk)
+    reached = domains * (1.0 - (1.0 - 1.0 / domains) ** topk)
+    local = volume * ranks * (near - 1) / near / (cluster.link * p.link_share)
+    remote = volume * reached * (domains - 1) / domains / card_rate(cluster, size, p)
+    return np.maximum(local, remote) + latency(cluster, size, 1, p)
 
 
 def send(volume: Any, cluster: Cluster, stride: Any, p: Parameters) -> Any:

@@ -186,7 +186,7 @@ def _price(
     seconds = assemble(job, chip, cluster, plan, p, layers).total()
     memory = training_memory(job, plan, p).total()
     valid = ~((plan.zero == 3) & (plan.pp > 1)) & ~((plan.schedule > 0) & ((plan.pp == 1) | (plan.vpp > 1)))
-    valid &= ~((plan.sequence_parallel > 0) & (plan.tp == 1)) & ~((plan.zero >= 2) & (plan.pp > 1) & (plan.vpp > 1))
+    valid &= ~((plan.zero >= 2) & (plan.pp > 1) & (plan.vpp > 1))
     return np.asarray(seconds), np.asarray(memory), valid
 
 

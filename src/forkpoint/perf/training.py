@@ -19,6 +19,9 @@ from forkpoint.perf.layers import LayerSeconds, TrainingJob, layer_seconds
 from forkpoint.perf.plan import Plan
 from forkpoint.perf.workload import Architecture
 
+ADAPTER_SHARE = 0.02
+"""Trained share of parameters with low-rank adapters (assumption: rank 16 to 64 on all matrices)."""
+
 
 class StepSeconds(NamedTuple):
     """Seconds of a training step by what bounds them; each may be an array over plans."""
@@ -108,19 +111,16 @@ def local_parameters(arch: Architecture, plan: Plan) -> tuple[Any, Any]:
 
 def _data(job: TrainingJob, cluster: Cluster, plan: Plan, p: Parameters, busy: Any, backward: Any, count: Any) -> Any:
     """Exposed seconds of reducing gradients and gathering parameters over data ranks."""
-    if job.adapters:
-        grads = 0.02
-    else:
-        grads = 1.0
+    grads = ADAPTER_SHARE if job.adapters else 1.0
     dense, experts = local_parameters(job.arch, plan)
     ranks = plan.dp * plan.cp
     copies = np.maximum(ranks * np.where(plan.ep > 1, plan.tp, 1) / plan.ep, 1.0)
     wire = p.gradient_bytes * grads
     tensors = 4.0 * job.arch.layers / plan.pp
 
-    def moved(bytes_each: Any, calls: Any) -> Any:
-        near = network.all_gather(dense * bytes_each, cluster, ranks, plan.tp, p, calls)
-        far = network.all_gather(experts * bytes_each, cluster, copies, plan.ep, p, calls)
+    def moved(bytes_each: Any, calls: Any, one_card: bool = False) -> Any:
+        near = network.all_gather(dense * bytes_each, cluster, ranks, plan.tp, p, calls, one_card)
+        far = network.all_gather(experts * bytes_each, cluster, copies, plan.ep, p, calls, one_card)
         return near + np.where(experts > 0, far, 0.0)
 
     hidden = p.data_overlap if not job.overlapped else np.maximum(p.data_overlap, 0.9)
@@ -128,7 +128,8 @@ def _data(job: TrainingJob, cluster: Cluster, plan: Plan, p: Parameters, busy: A
     exposed = np.maximum(exchange * (1.0 - hidden), exchange - busy)
     if not np.any(plan.zero == 3):
         return exposed
-    gather = moved(4.0 + wire, 3.0 * tensors / 4.0)
+    # Sharded gathering of 2021 entered each node through one card (arXiv 2104.04473, section 5.2 measures it).
+    gather = moved(4.0 + wire, 3.0 * tensors / 4.0, one_card=job.software < 2022)
     shard = np.maximum(gather * (1.0 - p.shard_overlap), gather - p.shard_overlap * busy) * count
     return np.where(plan.zero == 3, shard, exposed)
 
@@ -139,4 +140,4 @@ def _optimizer(job: TrainingJob, chip: Chip, plan: Plan, p: Parameters) -> Any:
     ranks = plan.dp * plan.cp
     copies = np.maximum(ranks * np.where(plan.ep > 1, plan.tp, 1) / plan.ep, 1.0)
     held = np.where(plan.zero >= 1, dense / ranks + experts / copies, dense + experts)
-    return held * p.optimizer_bytes * (0.02 if job.adapters else 1.0) / stream_bandwidth(chip, p)
+    return held * p.optimizer_bytes * (ADAPTER_SHARE if job.adapters else 1.0) / stream_bandwidth(chip, p)

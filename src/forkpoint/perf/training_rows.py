@@ -27,6 +27,8 @@ from forkpoint.perf.workload import Architecture
 
 TOKENS_PER_CHIP = 8192
 """Tokens of a step per chip where a row states no batch (assumption)."""
+MEMORY_SLACK = 1.15
+"""A published run did fit: a plan is taken for possible up to this share of memory, the memory model's own error."""
 CHIPS = 1024
 """Chips where a row states none (assumption)."""
 
@@ -93,6 +95,7 @@ def case_of(row: Measurement, p: Parameters) -> TrainingCase:
         adapters="LoRA" in notes,
         parallel_block="parallel transformer block" in notes,
         overlapped="comm overlap" in notes,
+        software=software_date(row),
         balanced="balanced" in notes or "tokendrop" in notes or "capacity factor" in notes,
     )
     slices = re.search(r"(\d+) slice", notes)
@@ -141,13 +144,15 @@ def _plan(
         micro_batch=(int(row.micro_batch),) if row.micro_batch else None,
         recompute=(RECOMPUTE.index(row.recompute),) if row.recompute else (0, 1, 2),
         zero=(row.zero_stage,) if row.zero_stage is not None else (0, 1, 2, 3),
-        sequence_parallel=(int(row.sequence_parallel),) if row.sequence_parallel is not None else (0, 1),
+        sequence_parallel=(int(_sequence_parallel(row)),),
         schedule=(schedule,),
     )
-    for memory in (machine.memory, 1e15):
+    ranks = chips // ((tp or 1) * (pp or 1) * (cp or 1))
+    batch = job.batch if not (tp and pp) or ranks == 0 else max(1, round(job.batch / ranks)) * ranks
+    for memory in (MEMORY_SLACK * machine.memory, 1e15):
         with suppress(InputError):
             roomy = replace(machine, memory=memory)
-            return search.search(job, roomy, wires, chips, p, grid=grid, keep=1).best
+            return search.search(replace(job, batch=batch), roomy, wires, chips, p, grid=grid, keep=1).best
     return _stated(row, chips, tp or 1, pp or 1, cp or 1, schedule)
 
 
@@ -163,9 +168,22 @@ def _stated(row: Measurement, chips: int, tp: int, pp: int, cp: int, schedule: i
         micro_batch=row.micro_batch or 1,
         recompute=RECOMPUTE.index(row.recompute or "none"),
         zero=row.zero_stage if row.zero_stage is not None else 1,
-        sequence_parallel=int(row.sequence_parallel if row.sequence_parallel is not None else row.year >= 2023),
+        sequence_parallel=int(_sequence_parallel(row)),
         schedule=schedule,
     )
+
+
+def software_date(row: Measurement) -> float:
+    """Date of the software in years: the container that the notes name, else the middle of the row's year."""
+    container = re.search(r"(\d\d)\.(\d\d)[\d.]* \w+ [Cc]ontainer", row.notes or "")
+    if container:
+        return 2000.0 + int(container.group(1)) + (int(container.group(2)) - 1) / 12.0
+    return row.year + 0.5
+
+
+def _sequence_parallel(row: Measurement) -> bool:
+    """Stated, or in use since 2023 where tensor parallelism is."""
+    return row.sequence_parallel if row.sequence_parallel is not None else row.year >= 2023
 
 
 def architecture_of(case: TrainingCase) -> Architecture:

@@ -1,0 +1,130 @@
+"""Fitting the efficiency parameters to published measurements: ``forkpoint fit-perf``.
+
+Least squares on log(predicted / measured) with a robust loss, a prior pull towards the engineering values, and
+bounds at their ranges. A source's rows share their weight (each counts n^-1/2), so that a long table does not decide
+alone. Cross-validation leaves out one whole source at a time. No parameter belongs to a row or to a source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from forkpoint.catalog import Measurement
+from forkpoint.perf.efficiency import Entry, Parameters
+
+Predict = Callable[[Parameters], Any]
+"""The metric of one row under parameters whose values may be arrays."""
+
+ROBUST_SCALE = 0.15
+"""Log error beyond which a row pulls linearly, not quadratically."""
+PRIOR_WEIGHT = 0.25
+"""Pull of the prior: the log error that one parameter a quarter of its range away counts as."""
+
+
+@dataclass(frozen=True)
+class FitCase:
+    """A row with what predicts it."""
+
+    row: Measurement
+    predict: Predict
+
+    @property
+    def source(self) -> str:
+        """The publication that a row comes from: the unit of cross-validation."""
+        return self.row.source_title
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """Fitted values, each row's log error under them, and its error when its source was left out."""
+
+    values: dict[str, float]
+    errors: dict[str, float]
+    held_out: dict[str, float]
+
+
+def fit(
+    cases: Sequence[FitCase],
+    entries: dict[str, Entry],
+    *,
+    start: dict[str, float] | None = None,
+    rounds: int = 20,
+) -> dict[str, float]:
+    """Values of the fitted parameters that explain ``cases`` best within their ranges."""
+    from scipy.optimize import least_squares
+
+    names = [n for n, e in entries.items() if e.fitted and e.high > e.low]
+    base = Parameters({n: e.value for n, e in entries.items()})
+    low, high = (np.array([getattr(entries[n], side) for n in names]) for side in ("low", "high"))
+    span = high - low
+    prior = np.array([(entries[n].value - entries[n].low) for n in names]) / span
+    weights = source_weights(cases)
+    measured = np.log(np.array([c.row.value for c in cases]))
+
+    def residuals(x: np.ndarray) -> np.ndarray:
+        grid = {n: low[i] + span[i] * np.atleast_2d(x)[:, i] for i, n in enumerate(names)}
+        at = base.changed(grid)
+        count = len(np.atleast_2d(x))
+        made = np.array([np.log(np.broadcast_to(np.asarray(c.predict(at)), (count,))) for c in cases])
+        return made - measured[:, None]
+
+    def whole(x: np.ndarray) -> np.ndarray:
+        return np.concatenate([weights * _robust(residuals(x)[:, 0]), PRIOR_WEIGHT * (x - prior)])
+
+    def jacobian(x: np.ndarray) -> np.ndarray:
+        step = np.where(x > 0.5, -1e-4, 1e-4)
+        points = np.vstack([x, x + np.diag(step)])
+        made = _robust(residuals(points)) * weights[:, None]
+        slope = (made[:, 1:] - made[:, :1]) / step
+        return np.vstack([slope, PRIOR_WEIGHT * np.eye(len(x))])
+
+    first = prior if start is None else (np.array([start[n] for n in names]) - low) / span
+    found = least_squares(whole, np.clip(first, 1e-6, 1 - 1e-6), jac=jacobian, bounds=(0, 1), max_nfev=rounds)
+    return {n: float(low[i] + span[i] * found.x[i]) for i, n in enumerate(names)}
+
+
+def cross_validate(
+    cases: Sequence[FitCase],
+    entries: dict[str, Entry],
+    start: dict[str, float],
+    *,
+    rounds: int = 8,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, float]:
+    """Log error of every row under parameters fitted without its source."""
+    sources = sorted({c.source for c in cases})
+    errors = {}
+    for i, source in enumerate(sources):
+        kept = [c for c in cases if c.source != source]
+        values = fit(kept, entries, start=start, rounds=rounds)
+        at = Parameters({n: e.value for n, e in entries.items()}).changed(values)
+        errors |= log_errors([c for c in cases if c.source == source], at)
+        if progress:
+            progress(i + 1, len(sources))
+    return errors
+
+
+def log_errors(cases: Sequence[FitCase], p: Parameters) -> dict[str, float]:
+    """log(predicted / measured) of each row by id."""
+    return {c.row.id: float(np.log(float(np.squeeze(c.predict(p))) / c.row.value)) for c in cases}
+
+
+def source_weights(cases: Sequence[FitCase]) -> np.ndarray:
+    """Weight of each row: its source's count to the power -1/2, scaled to a mean of one."""
+    counts: dict[str, int] = {}
+    for c in cases:
+        counts[c.source] = counts.get(c.source, 0) + 1
+    raw = np.array([counts[c.source] ** -0.5 for c in cases])
+    scaled: np.ndarray = np.sqrt(raw / raw.mean())
+    return scaled
+
+
+def _robust(error: np.ndarray) -> np.ndarray:
+    """Square root of a Huber-like loss, so that squaring it gives the loss (soft L1)."""
+    scaled = error / ROBUST_SCALE
+    rooted: np.ndarray = np.sign(error) * ROBUST_SCALE * np.sqrt(2.0 * (np.sqrt(1.0 + scaled**2) - 1.0))
+    return rooted
