@@ -206,7 +206,7 @@ def check_file(path: Path | str, *, text: str | None = None) -> tuple[list[Recor
         except ValidationError as error:
             for e in error.errors():
                 column = str(e["loc"][0]) if e["loc"] else "row"
-                errors.append(DataError(str(path), number, column, e.get("input"), _expectation(dict(e))))
+                errors.append(DataError(str(path), number, column, e.get("input") or "", _expectation(dict(e))))
             continue
         identity = _key(record, key)
         if identity in seen:
@@ -228,7 +228,8 @@ def read_rows(
     """
     content = read_text(path) if text is None else text
     csv.field_size_limit(LARGEST_CELL)
-    reader = csv.DictReader(io.StringIO(content, newline=""), strict=True)
+    short = "\0short"
+    reader = csv.DictReader(io.StringIO(content, newline=""), strict=True, restval=short)
     valid = list(columns)
     try:
         header = reader.fieldnames
@@ -242,6 +243,8 @@ def read_rows(
         for number, row in enumerate(reader, start=1):
             if None in row:
                 raise InputError(f"{path}: row {number} has more cells than the header has columns")
+            if short in row.values():
+                raise InputError(f"{path}: row {number} has fewer cells than the header has columns")
             rows.append({k: v if v not in ("", None) else None for k, v in row.items()})
         return rows
     except csv.Error as error:
@@ -269,8 +272,8 @@ def _key(record: Record, columns: tuple[str, ...]) -> tuple[object, ...]:
 
 def _expectation(error: Mapping[str, Any]) -> str:
     """What a cell should have held, in words that follow 'is not'."""
-    if error.get("input") in (None, ()):
-        return "a value: this column must not be empty"
+    if error.get("input") in (None, "", ()):
+        return "a value (this column must not be empty)"
     limits, message = error.get("ctx") or {}, str(error["msg"])
     words = {
         "greater_than": f"a number greater than {limits.get('gt')}",

@@ -41,7 +41,12 @@ def _list_of(separator: str) -> BeforeValidator:
 
 def parse_json(value: object) -> object:
     """The value of a JSON cell."""
-    return json.loads(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"valid JSON: {error}") from None
 
 
 PartialDate = Annotated[str, BeforeValidator(_partial_date)]
