@@ -47,20 +47,21 @@ def claims_section(catalog: Catalog, words: Words) -> Section:
 
 
 def _picture(statements: list[Claim], links: list[Claim], words: Words) -> Figure:
-    with canvas(8, 2.2) as (figure, axes):
+    with canvas(8, 2.4) as (figure, axes):
         for row, group in enumerate((links, statements)):
             start = 0
             counts: Counter[str] = Counter(c.verdict for c in group)
             for verdict in VERDICTS:
                 count = counts[verdict]
-                axes.barh(row, count, left=start, color=COLOURS[_COLOUR[verdict]], height=0.6)
+                label = words.term("verdict", verdict) if row else None
+                axes.barh(row, count, left=start, color=COLOURS[_COLOUR[verdict]], height=0.6, label=label)
                 if count:
-                    text = f"{words.term('verdict', verdict)} {count}"
-                    axes.text(start + count / 2, row, text, ha="center", va="center", fontsize=7.5, wrap=True)
+                    axes.text(start + count / 2, row, str(count), ha="center", va="center", fontsize=8)
                 start += count
-        axes.set_yticks([0, 1], [words("claims.links"), words("claims.statement")])
+        axes.set_yticks([0, 1], [words("claims.links_short"), words("claims.statements_short")])
         axes.set_xlabel(words("claims.number"))
         axes.grid(axis="y", visible=False)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.3), ncols=len(VERDICTS), fontsize=8)
         return Figure(to_svg(figure, words("claims.picture_alt")), words("claims.picture"), words("claims.picture_alt"))
 
 

@@ -37,6 +37,7 @@ STYLE = {
     "axes.edgecolor": "#8a949e",
     "axes.labelcolor": "#1d2733",
     "axes.grid": True,
+    "axes.axisbelow": True,
     "grid.color": "#e6eaee",
     "grid.linewidth": 0.8,
     "svg.fonttype": "none",

@@ -68,12 +68,12 @@ def law_section(catalog: Catalog, words: Words, on: dt.date) -> Section:
         words("law.title"),
         [
             Paragraph(lead, "lead"),
-            _timeline(catalog.events, on, words),
             status_figure(states, days, words),
             _matrix(named, days, states, words),
             density_figure(shown, on, TO, words),
             bandwidth_figure(letter, on, TO, words),
             _products(words),
+            _timeline(catalog.events, on, words),
             Paragraph(words("law.not_modelled"), "note"),
         ],
         summary=[lead, *_now(states, words)],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -92,7 +92,7 @@ def status_figure(rows: Mapping[str, Sequence[str]], days: Sequence[dt.date], wo
     end = days[-1] + (days[-1] - days[0]) / 20
     with canvas(8.4, 0.34 * len(rows) + 1.4) as (figure, axes):
         for row, states in enumerate(rows.values()):
-            for start, stop, state in zip(days, [*days[1:], end], states, strict=True):
+            for start, stop, state in _spans(days, end, states):
                 colour = STATUS_COLOUR.get(state, "faint")
                 shade = COLOURS["faint" if state == "" else colour]
                 axes.barh(row, (stop - start).days, left=start, color=shade, height=0.72, linewidth=0)
@@ -102,6 +102,15 @@ def status_figure(rows: Mapping[str, Sequence[str]], days: Sequence[dt.date], wo
         _legend(axes, words)
         alt = words("law.status_alt", count=len(rows))
         return Figure(to_svg(figure, alt), words("law.status_caption"), alt, words("law.status_note"))
+
+
+def _spans(days: Sequence[dt.date], end: dt.date, states: Sequence[str]) -> Iterator[tuple[dt.date, dt.date, str]]:
+    """Runs of one status: first day, day after the last, status."""
+    start = 0
+    for k in range(1, len(states) + 1):
+        if k == len(states) or states[k] != states[start]:
+            yield days[start], days[k] if k < len(days) else end, states[start]
+            start = k
 
 
 def _points(axes: Any, points: Sequence[tuple[Item, Any, Any]], to: str, on: dt.date, words: Words) -> None:
