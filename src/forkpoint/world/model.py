@@ -6,6 +6,8 @@ import csv
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from forkpoint.dynamics.model import Model
 from forkpoint.dynamics.variables import Parameter, Series
 from forkpoint.world import choice, compute, demand, ecosystem, finance, politics, supply, technology
@@ -120,6 +122,12 @@ def observed() -> dict[str, Any]:
 
 
 @cache
+def laws() -> tuple[str, ...]:
+    """Variants of the law in ``tables/offers.csv``."""
+    return tuple(dict.fromkeys(r["law"] for r in rows("tables/offers.csv")))
+
+
+@cache
 def offers(law: str) -> dict[str, Any]:
     """The law's series for one variant of the law: what vendors may offer, as {time: {vendor: {region: value}}}."""
     table: dict[tuple[str, str], list[dict[str, str]]] = {}
@@ -136,9 +144,8 @@ def offers(law: str) -> dict[str, Any]:
     for time in times:
         current.update({(v, r): row for (v, r, t), row in starts.items() if t == time})
         for name, (column, _, _) in LAW_COLUMNS.items():
-            series[name][time] = {
-                v: {r: float(current[v, r][column]) for r in labels("region")} for v in labels("vendor")
-            }
+            values = [[float(current[v, r][column]) for r in labels("region")] for v in labels("vendor")]
+            series[name][time] = np.asarray(values)
     return series
 
 
