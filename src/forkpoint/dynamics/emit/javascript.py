@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from forkpoint.dynamics.emit.flows import flow_ends
 from forkpoint.dynamics.emit.symbols import Graph, Symbol, in_order, uses
 from forkpoint.dynamics.emit.unroll import unroll
 from forkpoint.dynamics.inputs import Grid, gather, initial_values
@@ -192,23 +193,6 @@ class Writer:
             changes.setdefault(self.slots[stock] + place, []).append(change)
         lines = [f"  v[{slot}] += v[1] * ({' '.join(terms).removeprefix('+ ')});" for slot, terms in changes.items()]
         return "\n".join(["function integrate(v) {", *lines, "}"])
-
-
-def flow_ends(model: Model) -> Iterable[tuple[str, int, str, int, float]]:
-    """Every entry of a flow element into or out of a stock element: flow, element, stock, element, sign."""
-    for flow in model.flows:
-        dims, shape = model[flow].dims, model.shape(flow)
-        for end, sign in (("into", 1.0), ("outof", -1.0)):
-            found = model.destination(flow, end)
-            if found is None:
-                continue
-            stock, fixed = found
-            target = model[stock].dims
-            for element, index in enumerate(np.ndindex(*shape)):
-                at = dict(zip(dims, index, strict=True))
-                at |= {dim: model.dimensions[dim].position(label) for dim, label in fixed.items()}
-                place = int(np.ravel_multi_index([at[d] for d in target], model.shape(stock))) if target else 0
-                yield flow, element, stock, place, sign
 
 
 def number(value: float) -> str:
