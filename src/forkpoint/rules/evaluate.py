@@ -195,9 +195,9 @@ def _outcomes(way: _Walk, item: Item, eccn: str, required: tuple[Clause, ...]) -
                 last.decided += [policy.grade] if policy else []
                 yield (
                     Outcome(
-                        eccn=_paragraph(eccn, item),
+                        eccn=paragraph_of(eccn, item.system),
                         licence_required="yes" if sources else "no",
-                        licence_source="+".join(_ordered(sources)) or "n/a",
+                        licence_source="+".join(ordered_sources(sources)) or "n/a",
                         exception_available=exception,
                         net_authorisation=net,
                         review_policy=str(policy.effect["policy"]) if policy else "n/a",
@@ -274,15 +274,22 @@ def _fill_absent(walk: _Walk) -> None:
         walk.facts[name] = NO
 
 
-def _ordered(sources: Sequence[str]) -> list[str]:
+def ordered_sources(sources: Sequence[str]) -> list[str]:
+    """Requirements in the order in which they are named."""
     rank = {s: i for i, s in enumerate(("gp10", "ccl", "hq_rule", "letter"))}
     named = sorted(sources, key=lambda s: (rank.get(s, len(rank)), s))
     # Part 746 stands beside every other requirement; it is named where nothing else is.
     return [s for s in named if s != "russia"] or named
 
 
-def _paragraph(eccn: str, item: Item) -> str:
-    if not item.system or eccn in ("not_3A090", "pre_3A090"):
+def net_of(of: Law) -> dict[str, str]:
+    """What remains to be done for requirements that are no ordinary licence, by source."""
+    return {str(c.effect["source"]): str(c.effect["net"]) for c in of.stage("require") if "net" in c.effect}
+
+
+def paragraph_of(eccn: str, system: str) -> str:
+    """The paragraph of an item: that of the chip, or of the system with the chip in it."""
+    if not system or eccn in ("not_3A090", "pre_3A090"):
         return eccn
     return f"4A090/.z ({eccn} IC)"
 

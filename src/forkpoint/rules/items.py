@@ -17,7 +17,7 @@ from forkpoint.catalog import catalog
 from forkpoint.errors import InputError, UnknownName
 from forkpoint.files import read_yaml, require_keys
 from forkpoint.rules import metrics
-from forkpoint.rules.predicate import NO, YES, Fact, Number, Truth, Word, truth
+from forkpoint.rules.predicate import NO, YES, Fact, Number, Truth, Word, truth, word
 
 if TYPE_CHECKING:
     from forkpoint.catalog import Accelerator, Catalog, HbmStack
@@ -168,8 +168,8 @@ def facts_of(
         "advanced_node": truth(not metrics.is_planar(figures)),
         "copackaged_hbm": truth(metrics.has_copackaged_hbm(figures)),
         "chip": Word(chip),
-        "vendor": Word(vendor),
-        "vendor_country": Word(vendor_country),
+        "vendor": word(vendor),
+        "vendor_country": word(vendor_country),
     }
 
 

@@ -39,9 +39,10 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A fact that is a name, such as a country; ``None`` is unknown."""
+    """A fact that is a name, such as a country; unknown where ``unknown`` says so."""
 
     value: Any
+    unknown: Any = False
 
 
 Fact = Number | Truth | Word
@@ -69,6 +70,11 @@ _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 def truth(value: bool | None) -> Truth:
     """The Truth of a Python bool, None being unknown."""
     return UNKNOWN if value is None else (YES if value else NO)
+
+
+def word(value: str | None) -> Word:
+    """The Word of a name, None being unknown."""
+    return Word(value or "", value is None)
 
 
 def exactly(value: float) -> Number:
@@ -222,10 +228,8 @@ def _membership(left: ast.expr, right: ast.expr, facts: Mapping[str, Fact]) -> T
 def _equal(a: Fact, b: Fact) -> Truth:
     if not (isinstance(a, Word) and isinstance(b, Word)):
         raise InputError("only words are compared with == and 'in'; numbers have lines")
-    if a.value is None or b.value is None:
-        return UNKNOWN
-    same = a.value == b.value
-    return Truth(same, same)
+    same, unknown = a.value == b.value, a.unknown | b.unknown
+    return Truth(same & (unknown ^ True), same | unknown)
 
 
 def _as_truth(node: ast.expr, facts: Mapping[str, Fact]) -> Truth:
@@ -294,5 +298,5 @@ def _is_open(fact: Fact) -> bool:
             return bool(low != high)
         case Truth(surely=surely, possibly=possibly):
             return bool(surely != possibly)
-        case Word(value=value):
-            return value is None
+        case Word(unknown=unknown):
+            return bool(unknown)

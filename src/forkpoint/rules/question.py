@@ -42,6 +42,13 @@ PURPOSES = {
     "technical_analysis": "technical analysis or destructive test only",
     "other": "something else",
 }
+_TRANSACTION_WORDS = {
+    "export": "export_from_us",
+    "re_export": "reexport",
+    "in_country_transfer": "transfer_in_country",
+    "transfer": "transfer_in_country",
+    "import": "import_to_us",
+}
 _PURPOSE_WORDS = {
     "us_data_center": "us_data_centre",
     "us_datacenter": "us_data_centre",
@@ -178,8 +185,8 @@ def ask(
         hq=country_code(hq, "headquarters") if hq else None,
         parent=country_code(parent, "ultimate parent's headquarters") if parent else None,
         end_user=party(end_user),
-        transaction=_word(transaction or "export_from_us", "transaction", TRANSACTIONS, {}),
-        purpose=_word(purpose or "", "purpose", PURPOSES, _PURPOSE_WORDS),
+        transaction=transaction_of(transaction or "export_from_us"),
+        purpose=purpose_of(purpose or ""),
         certified=certified,
         volume_share=_share(exported_tpp, us_tpp),
         listed_ownership=_fraction(listed_ownership),
@@ -201,6 +208,16 @@ def segment_of(text: str | None) -> str | None:
     if folded not in SEGMENTS:
         raise UnknownName("segment", text[:60], SEGMENTS)
     return folded
+
+
+def transaction_of(text: str) -> str:
+    """A kind of transaction as people type it. Raises UnknownName."""
+    return _word(text, "transaction", TRANSACTIONS, _TRANSACTION_WORDS)
+
+
+def purpose_of(text: str) -> str:
+    """A purpose as people type it. Raises UnknownName."""
+    return _word(text, "purpose", PURPOSES, _PURPOSE_WORDS)
 
 
 def day(value: str | dt.date | None, what: str) -> dt.date | None:
