@@ -165,9 +165,8 @@ def _print_legal(legal: dict[str, Any], to: str) -> None:
         click.echo(f"\nmemory bandwidth density (3A090.c): {low:g} to {high:g} GB/s/mm²; lines at 2 and 3.3")
     if "life" not in legal:
         return
-    click.echo(
-        f"\n{legal['accelerator']}: TPP {_interval(legal['tpp'])}, performance density {_interval(legal['performance_density'])}"
-    )
+    tpp, density = _interval(legal["tpp"]), _interval(legal["performance_density"])
+    click.echo(f"\n{legal['accelerator']}: TPP {tpp}, performance density {density}")
     click.echo(f"\nLicence to {to} through time:")
     days, bar = _picture(legal["life"])
     click.echo(f"  {days}\n  {bar}")
