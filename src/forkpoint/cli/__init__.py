@@ -22,8 +22,14 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "claims": ("What is known", "catalog:claims", "The article's claims against the evidence."),
     "data": ("What is known", "data:data", "Check data files against the catalogue's schema."),
     "check": ("The law", "law:check", "Does a chip need a licence, on a day, and why?"),
+    "timeline": ("The law", "law:timeline", "One chip through all versions of the law."),
+    "matrix": ("The law", "law:matrix", "All chips on all versions of the law."),
+    "diff": ("The law", "law:diff", "What changed between two days, and for which chips."),
     "derive": ("The law", "design:derive", "The best chip that the law allows, from a base chip."),
     "headroom": ("The law", "design:headroom", "How far a chip is from every line of the law."),
+    "models": ("The machine", "workloads:models", "List language models: parameters, cache, arithmetic a token."),
+    "model": ("The machine", "workloads:model", "One model, by name or config.json, as a workload."),
+    "compare": ("The machine", "equivalence:compare", "How many of one chip do the work of another."),
     "report": ("The whole", "report:report", "The main job: one HTML report and a summary."),
 }
 """Every command. A line here is all that a new command needs to be found."""

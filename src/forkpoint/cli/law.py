@@ -176,4 +176,113 @@ def _check_cases(path: str, out: str | None, law: Law, options: dict[str, Any], 
     click.echo(f"{len(rows)} cases answered, written to {out}")
 
 
-__all__ = ["check", "machine_options"]
+@click.command(epilog="Example: forkpoint timeline H20 --to CN")
+@click.argument("chip")
+@click.option("--sku", default="", help="Variant of the chip, such as SXM, PCIe or 80GB.")
+@question_options
+@machine_options
+def timeline(chip: str, sku: str, as_json: bool, as_csv: bool, **options: Any) -> None:
+    """One CHIP through all versions of the law."""
+    from forkpoint.cli.output import emit_table
+    from forkpoint.rules.timeline import timeline as through_time
+
+    law = chosen_law(options.pop("reform"))
+    segment = options.pop("segment")
+    spans = through_time(chip, sku=sku, segment=segment, law_of=law, **question_words(options))
+    rows = [{**span.to_dict(), "name": span.finding.name} for span in spans]
+    columns = {
+        "from": "from",
+        "to": "to",
+        "eccn": "paragraph",
+        "licence_required": "licence",
+        "licence_source": "by",
+        "net_authorisation": "what remains",
+        "review_policy": "review",
+    }
+    columns |= {k: v for k, v in (("prc_gate", "China's gate"), ("fee", "share")) if any(r[k] for r in rows)}
+    title = f"{rows[0]['name']} to {options['to']}"
+    emit_table(rows, columns=columns, title=title, note=_NOTE, as_json=as_json, as_csv=as_csv)
+
+
+@click.command(epilog="Example: forkpoint matrix A100 H100 A800 H800 H20 910B --to CN")
+@click.argument("chips", nargs=-1)
+@click.option("--on", "days", multiple=True, metavar="DATE", help="A day to show; may be given often.")
+@click.option("--to", default="CN", show_default=True, metavar="COUNTRY", help="Destination, code or name.")
+@click.option("--hq", metavar="COUNTRY", help="End user's headquarters; the destination if not given.")
+@click.option("--known", metavar="DATE", help="Answer by what was public on this day.")
+@click.option("--reform", metavar="FILE", help="What-if: a YAML file that changes, adds or ends clauses.")
+@machine_options
+def matrix(
+    chips: tuple[str, ...],
+    days: tuple[str, ...],
+    to: str,
+    hq: str | None,
+    known: str | None,
+    reform: str | None,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
+    """What remains to be done for CHIPS (all by default) on every version of the law."""
+    from forkpoint.cli.output import emit_table
+    from forkpoint.rules.question import day
+    from forkpoint.rules.timeline import matrix as all_versions
+
+    chosen = [d for text in days if (d := day(text, "--on")) is not None]
+    shown, rows = all_versions(
+        chosen or None, chips or None, to=to, hq=hq, known=day(known, "--known"), law_of=chosen_law(reform)
+    )
+    table = [{"chip": c, **{d.isoformat(): s for d, s in zip(shown, r, strict=True)}} for c, r in rows.items()]
+    if as_json or as_csv or len(shown) <= _WIDEST:
+        emit_table(table, title=f"to {to}", note=_NOTE, as_json=as_json, as_csv=as_csv)
+        return
+    for start in range(0, len(shown), _WIDEST):
+        part = [d.isoformat() for d in shown[start : start + _WIDEST]]
+        emit_table(table, columns={"chip": "chip", **{d: d for d in part}}, title=f"to {to}, from {part[0]}")
+    click.echo(_NOTE)
+
+
+@click.command(epilog="Example: forkpoint diff 2023-11-16 2023-11-17 --to CN")
+@click.argument("before")
+@click.argument("after")
+@click.option("--to", default="CN", show_default=True, metavar="COUNTRY", help="Destination, code or name.")
+@click.option("--hq", metavar="COUNTRY", help="End user's headquarters; the destination if not given.")
+@click.option("--known", metavar="DATE", help="Answer by what was public on this day.")
+@click.option("--reform", metavar="FILE", help="Compare the law on BEFORE with the reformed law on AFTER.")
+@machine_options
+def diff(
+    before: str,
+    after: str,
+    to: str,
+    hq: str | None,
+    known: str | None,
+    reform: str | None,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
+    """What changed between the days BEFORE and AFTER, and for which chips."""
+    from forkpoint.cli.output import emit_table
+    from forkpoint.rules.question import day
+    from forkpoint.rules.timeline import diff as changes_between
+
+    first, second = day(before, "BEFORE"), day(after, "AFTER")
+    assert first is not None
+    assert second is not None
+    changes = changes_between(
+        first, second, to=to, hq=hq, known=day(known, "--known"), law_after=chosen_law(reform) if reform else None
+    )
+    if as_json:
+        print_json([c.to_dict() for c in changes])
+        return
+    if not changes:
+        click.echo(f"nothing changed for any chip between {first} and {second} for {to}")
+        return
+    rows = [
+        {"chip": c.chip, "field": field, str(first): c.before[field] or "–", str(second): c.after[field] or "–"}
+        for c in changes
+        for field in c.before
+    ]
+    emit_table(rows, title=f"{len(changes)} chips change, to {to}", note=_NOTE, as_csv=as_csv)
+
+
+_NOTE = "Informs, never clears; not legal advice."
+_WIDEST = 6

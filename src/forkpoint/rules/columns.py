@@ -25,7 +25,7 @@ _ABOUT = frozenset(
 
 T = TypeVar("T", bound=Hashable)
 Array = NDArray[Any]
-Table = Mapping[str, Sequence[Any] | Array] | Sequence[Mapping[str, Any]]
+Table = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
 class Codes:
