@@ -112,6 +112,13 @@ class Loops(Sequence[Loop]):
             raise UnknownName("loop", name, self.names)
         return tuple(loop for loop in self.found if name in loop.names)
 
+    @cached_property
+    def by_name(self) -> dict[str, tuple[Loop, ...]]:
+        """Name → the loops that carry it; where no loop is named, path → loop."""
+        if not self.names:
+            return {loop.path: (loop,) for loop in self.found}
+        return {name: self.named(name) for name in self.names}
+
     def partition(self, loop: Loop) -> int:
         """Index of the group that a loop belongs to."""
         return next(i for i, group in enumerate(self.partitions) if loop.variables[0] in group)
