@@ -50,7 +50,8 @@ class Chip:
     platform: str
     year: float
     """Release, in years; 2024 where unknown (the catalogue's median)."""
-    packaged_chips: int = 1
+    superchip: bool = False
+    """Whether the host processor shares the module (Grace Hopper, Grace Blackwell)."""
 
     @property
     def peak16(self) -> float:
@@ -125,6 +126,7 @@ def _of_record(record: Accelerator) -> Chip:
         tdp_w=record.tdp_w,
         price_usd=record.price_usd,
         platform=platform_of(record),
+        superchip=record.id.startswith(("nvidia-gb", "nvidia-gh")),
         year=released.year + (released.month - 1) / 12 if released else 2024.0,
     )
 

@@ -29,6 +29,7 @@ class Entry(NamedTuple):
 
     name: str
     value: float
+    prior: float
     low: float
     high: float
     unit: str
@@ -62,6 +63,7 @@ def entries(path: Path = FILE) -> dict[str, Entry]:
         entry = Entry(
             name,
             float(e["value"]),
+            float(e["prior"]),
             float(e["low"]),
             float(e["high"]),
             e["unit"],
@@ -79,6 +81,12 @@ def entries(path: Path = FILE) -> dict[str, Entry]:
 def parameters() -> Parameters:
     """The shipped values."""
     return Parameters({name: e.value for name, e in entries().items()})
+
+
+@cache
+def spread(path: Path = FILE) -> dict[str, tuple[float, float]]:
+    """The 80 % interval of ln(measured / predicted) on sources left out of the fit, by kind of training."""
+    return {kind: (float(e["low"]), float(e["high"])) for kind, e in read_yaml(path)["spread"].items()}
 
 
 def clock_share(chip: Chip, p: Parameters) -> Any:

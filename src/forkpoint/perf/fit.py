@@ -61,7 +61,7 @@ def fit(
     base = Parameters({n: e.value for n, e in entries.items()})
     low, high = (np.array([getattr(entries[n], side) for n in names]) for side in ("low", "high"))
     span = high - low
-    prior = np.array([(entries[n].value - entries[n].low) for n in names]) / span
+    prior = np.array([(entries[n].prior - entries[n].low) for n in names]) / span
     weights = source_weights(cases)
     measured = np.log(np.array([c.row.value for c in cases]))
 
@@ -69,8 +69,9 @@ def fit(
         grid = {n: low[i] + span[i] * np.atleast_2d(x)[:, i] for i, n in enumerate(names)}
         at = base.changed(grid)
         count = len(np.atleast_2d(x))
-        made = np.array([np.log(np.broadcast_to(np.asarray(c.predict(at)), (count,))) for c in cases])
-        return made - measured[:, None]
+        made: np.ndarray = np.array([np.log(np.broadcast_to(np.asarray(c.predict(at)), (count,))) for c in cases])
+        errors: np.ndarray = made - measured[:, None]
+        return errors
 
     def whole(x: np.ndarray) -> np.ndarray:
         return np.concatenate([weights * _robust(residuals(x)[:, 0]), PRIOR_WEIGHT * (x - prior)])
@@ -97,7 +98,7 @@ def cross_validate(
 ) -> dict[str, float]:
     """Log error of every row under parameters fitted without its source."""
     sources = sorted({c.source for c in cases})
-    errors = {}
+    errors: dict[str, float] = {}
     for i, source in enumerate(sources):
         kept = [c for c in cases if c.source != source]
         values = fit(kept, entries, start=start, rounds=rounds)

@@ -27,6 +27,7 @@ class TrainingJob:
     ``parallel_block``: attention and feed-forward read the same input (one exchange a layer, not two).
     ``overlapped``: tensor- and data-parallel traffic is pipelined with computation throughout.
     ``balanced``: expert load is forced even (benchmarks), else ``expert_imbalance`` applies.
+    ``static_shapes``: experts take a fixed number of tokens (dropping or capacity), so that no host waits for counts.
     ``software``: date of kernels and frameworks in years; some did not exist before.
     """
 
@@ -40,6 +41,7 @@ class TrainingJob:
     overlapped: bool = False
     balanced: bool = False
     software: float = 2025.0
+    static_shapes: bool = False
 
     @property
     def tokens(self) -> float:
@@ -100,17 +102,18 @@ def layer_seconds(job: TrainingJob, chip: Chip, cluster: Cluster, plan: Plan, p:
     gemm, logits = _gemms(job, chip, plan, tokens, p)
     score, score_back = _scores(job, chip, plan, tokens, p)
     stream, score_stream = _streams(job, chip, plan, tokens, p)
-    launch = _launches(job, p)
+    host = _host(job, chip, p)
     tensor = _tensor(job, cluster, plan, tokens, p)
     expert = _experts(job, cluster, plan, tokens, p)
     context = _context(job, cluster, plan, tokens, p)
-    forward = Pass(gemm, score, stream + score_stream, launch, tensor, expert, context)
+    stream_all = stream + score_stream
+    forward = Pass(gemm, score, stream_all, _exposed(host, gemm + score + stream_all), tensor, expert, context)
     weights = 1.0 if job.adapters else 2.0
     backward = Pass(
         gemm * weights / p.backward_share,
         score_back,
         2.0 * stream + 1.5 * score_stream,
-        2.0 * launch,
+        _exposed(2.0 * host, 2.0 * (gemm + score + stream_all)),
         tensor,
         expert,
         2.0 * context,
@@ -129,6 +132,7 @@ def _gemms(job: TrainingJob, chip: Chip, plan: Plan, tokens: Any, p: Parameters)
     bandwidth = stream_bandwidth(chip, p)
     element = chip.bits(job.precision) / 8.0
     spread = plan.ep > 1
+    expert = p.expert_share / expert_overhead(job, p)
     layers: Any = 0.0
     logits: Any = 0.0
     for w in job.arch.matmuls:
@@ -140,7 +144,7 @@ def _gemms(job: TrainingJob, chip: Chip, plan: Plan, tokens: Any, p: Parameters)
             here = w.experts / plan.ep
             each = np.maximum(routed / here, 1e-3)
             k, n = (w.k, w.n / cut) if w.split == "column" else (w.k / cut, w.n)
-            one = gemm_seconds(each, k, n, rate * p.expert_share, bandwidth, p, element)
+            one = gemm_seconds(each, k, n, rate * expert, bandwidth, p, element)
             layers = layers + w.layers * here * one
             continue
         k, n = (w.k / cut, w.n) if w.split == "row" else (w.k, w.n / cut)
@@ -148,6 +152,7 @@ def _gemms(job: TrainingJob, chip: Chip, plan: Plan, tokens: Any, p: Parameters)
             logits = gemm_seconds(tokens, k, n, rate16, bandwidth, p)
         else:
             layers = layers + w.layers * gemm_seconds(tokens, k, n, rate, bandwidth, p, element)
+    logits = logits + tokens * job.arch.vocab / plan.tp * p.loss_bytes / bandwidth
     return layers, logits
 
 
@@ -171,7 +176,7 @@ def _streams(job: TrainingJob, chip: Chip, plan: Plan, tokens: Any, p: Parameter
     ranks = np.where(plan.sequence_parallel > 0, plan.tp, 1)
     share = tokens * (22.0 * whole / ranks + (6.0 + narrow) * cut / plan.tp) * p.element_passes
     if arch.is_moe:
-        share = share + tokens / plan.tp * routed * (p.expert_passes + narrow)
+        share = share + tokens / plan.tp * routed * (p.expert_passes * expert_overhead(job, p) + narrow)
     bandwidth = stream_bandwidth(chip, p)
     if job.flash:
         return share / bandwidth, 0.0
@@ -188,9 +193,21 @@ def stream_widths(arch: Architecture) -> tuple[float, float, float]:
     return whole, mixers + dense, routed
 
 
-def _launches(job: TrainingJob, p: Parameters) -> Any:
+def _exposed(host: Any, device: Any) -> Any:
+    """Seconds that launches add to the device's work; they run ahead of it where it is long (quadrature of the two)."""
+    return np.sqrt(host**2 + device**2) - device
+
+
+def expert_overhead(job: TrainingJob, p: Parameters) -> Any:
+    """Cost of expert layers' software at its date against that of 2026."""
+    return np.exp(-p.expert_decline * (job.software - 2026.0))
+
+
+def _host(job: TrainingJob, chip: Chip, p: Parameters) -> Any:
+    """Seconds of launching, routing and synchronising all layers, one pass."""
     arch = job.arch
-    expert = p.expert_layer_us * np.exp(-p.expert_decline * (job.software - 2025.0)) if arch.is_moe else 0.0
+    expert = p.expert_layer_us * expert_overhead(job, p) * (p.superchip_host if chip.superchip else 1.0)
+    expert = expert * (p.static_host if job.static_shapes else 1.0)
     return (arch.layers * p.layer_us + arch.moe_layers * expert) * 1e-6
 
 

@@ -129,7 +129,7 @@ def _data(job: TrainingJob, cluster: Cluster, plan: Plan, p: Parameters, busy: A
     if not np.any(plan.zero == 3):
         return exposed
     # Sharded gathering of 2021 entered each node through one card (arXiv 2104.04473, section 5.2 measures it).
-    gather = moved(4.0 + wire, 3.0 * tensors / 4.0, one_card=job.software < 2022)
+    gather = moved(4.0 + 2.0 * grads, 3.0 * tensors / 4.0, one_card=job.software < 2022)
     shard = np.maximum(gather * (1.0 - p.shard_overlap), gather - p.shard_overlap * busy) * count
     return np.where(plan.zero == 3, shard, exposed)
 

@@ -25,7 +25,7 @@ from forkpoint.perf.plan import RECOMPUTE, Plan
 from forkpoint.perf.training import StepSeconds, training_step
 from forkpoint.perf.workload import Architecture
 
-TOKENS_PER_CHIP = 8192
+TOKENS_PER_CHIP = 16384
 """Tokens of a step per chip where a row states no batch (assumption)."""
 MEMORY_SLACK = 1.15
 """A published run did fit: a plan is taken for possible up to this share of memory, the memory model's own error."""
@@ -96,6 +96,7 @@ def case_of(row: Measurement, p: Parameters) -> TrainingCase:
         parallel_block="parallel transformer block" in notes,
         overlapped="comm overlap" in notes,
         software=software_date(row),
+        static_shapes="tokendrop" in notes or "capacity factor" in notes,
         balanced="balanced" in notes or "tokendrop" in notes or "capacity factor" in notes,
     )
     slices = re.search(r"(\d+) slice", notes)
