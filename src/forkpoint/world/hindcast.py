@@ -1,0 +1,121 @@
+"""The past again: a run from 2019 on observed levers alone, beside every observed series that the model speaks of."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from forkpoint.catalog import Observation
+from forkpoint.world.model import START, STEP, world
+from forkpoint.world.observables import Observable, matched, year
+from forkpoint.world.run import run
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One observation beside what the model says of its period, in the series' unit."""
+
+    observable: Observable
+    observation: Observation
+    predicted: float
+    used: bool
+    """Whether calibration as of the day may use it."""
+
+    @property
+    def error(self) -> float:
+        """Relative error of the prediction; for shares the difference in points, divided by 100."""
+        value = float(self.observation.value or 0.0)
+        if self.observable.scale == "logit":
+            return (self.predicted - value) / 100.0
+        return self.predicted / value - 1.0 if value else float("nan")
+
+    def to_dict(self) -> dict[str, Any]:
+        """A row for tables and files."""
+        row = self.observation
+        return {
+            "series": row.series,
+            "entity": row.entity,
+            "region": row.region,
+            "period_start": row.period_start.isoformat(),
+            "period_end": row.period_end.isoformat(),
+            "observed": row.value,
+            "low": row.low,
+            "high": row.high,
+            "predicted": self.predicted,
+            "error": self.error,
+            "unit": row.unit,
+            "kind": row.actual_or_estimate_or_forecast,
+            "published": row.published,
+            "used": self.used,
+            "trap": self.observable.trap,
+        }
+
+
+@dataclass(frozen=True)
+class SeriesError:
+    """The errors of one series: median absolute error, bias, and how many observations stand behind them."""
+
+    observable: Observable
+    count: int
+    median_absolute_error: float
+    median_error: float
+    worst: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """A row for tables and files."""
+        return {
+            "series": self.observable.series,
+            "entity": self.observable.entity,
+            "count": self.count,
+            "median_absolute_error": self.median_absolute_error,
+            "bias": self.median_error,
+            "worst": self.worst,
+            "fitted": self.observable.fit,
+            "in": "points" if self.observable.scale == "logit" else "relative",
+            "trap": self.observable.trap,
+        }
+
+
+def hindcast(
+    observations: Iterable[Observation],
+    *,
+    as_of: dt.date,
+    scenario: str = "as-it-was",
+    parameters: Mapping[str, Any] | None = None,
+) -> list[Comparison]:
+    """Every actual or estimated observation of the past beside the model's value, run on observed levers alone."""
+    rows = [o for o in observations if o.actual_or_estimate_or_forecast != "forecast" and o.period_end <= as_of]
+    rows = [o for o in rows if year(o.period_start) >= START]
+    groups = matched(rows)
+    needed = sorted({v for o in groups for v in o.variables})
+    result = run(scenario, parameters=parameters, to=as_of.year, outputs=needed)
+    found = []
+    for observable, group in groups.items():
+        weights = observable.weights(group, result.time, STEP)
+        predicted = observable.predict(result, world(), weights)
+        for row, value in zip(group, predicted, strict=True):
+            found.append(Comparison(observable, row, float(value), observable.fit and row.known_from <= as_of))
+    return found
+
+
+def errors_by_series(comparisons: Sequence[Comparison]) -> list[SeriesError]:
+    """Errors by series, in the order of the mapping."""
+    groups: dict[Observable, list[float]] = {}
+    for comparison in comparisons:
+        groups.setdefault(comparison.observable, []).append(comparison.error)
+    rows = []
+    for observable, errors in groups.items():
+        known = np.array([e for e in errors if np.isfinite(e)])
+        if not len(known):
+            continue
+        sizes = np.abs(known)
+        rows.append(
+            SeriesError(
+                observable, len(known), float(np.median(sizes)), float(np.median(known)), float(known[sizes.argmax()])
+            )
+        )
+    return rows
