@@ -143,6 +143,25 @@ class Catalog:
         makers = {s.id: s.vendor for s in self.systems.values()}
         return NameIndex("system", spellings, read_aliases("system"), makers)
 
+    def find(self, name: str) -> tuple[str, Accelerator | System | HbmStack]:
+        """The accelerator, system or HBM stack that ``name`` means, with its file; a whole name beats part of one.
+
+        Raises UnknownName or AmbiguousName.
+        """
+        homes: list[tuple[str, NameIndex, Mapping[str, Any]]] = [
+            ("accelerators.csv", self._accelerator_names, self.accelerators),
+            ("systems.csv", self._system_names, self.systems),
+            ("hbm_stacks.csv", self._hbm_names, self.hbm_stacks),
+        ]
+        homes.sort(key=lambda home: not home[1].knows(name))
+        unknown = UnknownName("accelerator, system or HBM stack", name, [n for h in homes for n in h[1].names()])
+        for file, index, records in homes:
+            try:
+                return file, records[index.resolve(name)]
+            except UnknownName:
+                continue
+        raise unknown
+
     def hbm_stack(self, name: str) -> HbmStack:
         """The HBM stack that ``name``, as people type it, means. Raises UnknownName or AmbiguousName."""
         return self.hbm_stacks[self._hbm_names.resolve(name)]

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import cache
+from itertools import pairwise
 
 from forkpoint.errors import AmbiguousName, UnknownName
 
@@ -45,6 +46,7 @@ class NameIndex:
         self.kind = kind
         self._maker = {key: frozenset(_maker_words(m)) for key, m in (makers or {}).items()}
         self._makers = frozenset().union(*self._maker.values())
+        self._initials = {pair for m in (makers or {}).values() for pair in pairwise(words(m)) if len(pair[0]) == 1}
         self._glued = sorted(filter(_is_chinese, self._makers), key=len, reverse=True)
         self._spellings = {key: list(names) for key, names in spellings.items()}
         self._exact: dict[str, set[str]] = {}
@@ -55,6 +57,7 @@ class NameIndex:
             own = {w for name in names for w in words(name)}
             joined = {self._compact(name) for name in names}
             self._words[key] = own | joined | _adjacent(self._spellings[key])
+        self._alias_names = list(aliases)
         self._aliases = {self._compact(alias): target for alias, target in aliases.items() if target in self._spellings}
 
     def candidates(self, name: str) -> list[str]:
@@ -91,7 +94,13 @@ class NameIndex:
             return found[0]
         if found:
             raise AmbiguousName(self.kind, name, found)
-        raise UnknownName(self.kind, name, [*self._plain_names(), *self._spellings])
+        raise UnknownName(self.kind, name, [*self.names(), *self._spellings])
+
+    def knows(self, name: str) -> bool:
+        """Whether ``name`` is a key, a whole spelling or a documented alias, not only part of one."""
+        alias = self._aliases.get(self._compact(name))
+        spelt = alias is not None and self._made_by(alias, self._typed(name))
+        return spelt or name in self._spellings or len(self._exactly(name)) == 1
 
     def _exactly(self, name: str) -> list[str]:
         """The keys that a spelling names whole, the maker aside."""
@@ -110,18 +119,27 @@ class NameIndex:
     def _typed(self, name: str) -> tuple[str, ...]:
         """The words of a name, a Chinese maker written onto the product split off: 华为昇腾, 华为 昇腾."""
         found: list[str] = []
-        for word in words(name):
+        for word in _without_initials(words(name), self._initials):
             glued = self._glued if _is_chinese(word) else ()
             maker = next((m for m in glued if word.startswith(m) and word != m), "")
             found += [maker, word.removeprefix(maker)] if maker else [word]
         return tuple(found)
 
-    def _plain_names(self) -> list[str]:
-        return [spelling for names in self._spellings.values() for spelling in names[1:]]
+    def names(self) -> list[str]:
+        """What an unknown name is compared with: every spelling, whole and without maker and noise."""
+        whole = [spelling for names in self._spellings.values() for spelling in names[1:]]
+        idle = self._makers | _NOISE
+        short = [" ".join(p for p in name.split("(")[0].split() if not set(words(p)) <= idle) for name in whole]
+        return [*self._alias_names, *whole, *short, *(" ".join(name.split()[:2]) for name in short)]
 
 
 def _is_chinese(word: str) -> bool:
     return "\u3400" <= word[0] <= "\u9fff"
+
+
+def _without_initials(found: Sequence[str], initials: Container[tuple[str, str]]) -> list[str]:
+    """Words without the single letters that only begin a vendor's name: T-Head, d-Matrix."""
+    return [w for w, after in zip(found, [*found[1:], ""], strict=False) if (w, after) not in initials]
 
 
 def _maker_words(maker: str) -> set[str]:

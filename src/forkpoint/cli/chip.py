@@ -9,10 +9,9 @@ import click
 
 from forkpoint.cli.catalog import catalog_option, machine_row
 from forkpoint.cli.output import cell, emit_table, json_option, print_json
-from forkpoint.errors import UnknownName
 
 if TYPE_CHECKING:
-    from forkpoint.catalog import Accelerator, Catalog, Record
+    from forkpoint.catalog import Accelerator
 
 _FIRST_DAY = dt.date(2022, 7, 1)
 _MARKS = {"yes": "█", "no": "·", "indeterminate": "▒"}
@@ -39,7 +38,7 @@ def chip(name: tuple[str, ...], to: str, as_json: bool) -> None:
     from forkpoint.catalog import catalog
 
     known = catalog()
-    file, record = _find(known, " ".join(name))
+    file, record = known.find(" ".join(name))
     rivals = [a for a in known.alternatives if a.id == getattr(record, "id", "")]
     inside = known.accelerators.get(getattr(record, "accelerator_id", getattr(record, "id", "")))
     legal = _stack_density(record) if inside is None else _legal(inside, to)
@@ -52,19 +51,6 @@ def chip(name: tuple[str, ...], to: str, as_json: bool) -> None:
     if rivals:
         _print_rivals(rivals)
     _print_legal(legal, to)
-
-
-def _find(known: Catalog, name: str) -> tuple[str, Record]:
-    """The accelerator, else the system, else the HBM stack that a name means."""
-    try:
-        return "accelerators.csv", known.accelerator(name)
-    except UnknownName as unknown:
-        for file, find in (("systems.csv", known.system), ("hbm_stacks.csv", known.hbm_stack)):
-            try:
-                return file, find(name)
-            except UnknownName:
-                continue
-        raise unknown
 
 
 def _units(file: str) -> dict[str, str]:
