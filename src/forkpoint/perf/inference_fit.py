@@ -1,7 +1,7 @@
 """Fitting the inference parameters to public measurements, judged on sources that the fit has not seen.
 
-Least squares on the logarithm of predicted over measured, with a loss that grows linearly for outliers, priors half
-as wide as the physical bounds, and rows weighted so that a long table does not drown a short one. Cross-validation
+Least squares on the logarithm of predicted over measured, with a loss that grows linearly for outliers, priors inside
+the physical bounds, and rows weighted so that a long table does not drown a short one. Cross-validation
 leaves out one source at a time; its residuals give the published ranges.
 """
 
@@ -19,13 +19,18 @@ import numpy as np
 from forkpoint.catalog import Measurement
 from forkpoint.errors import InputError
 from forkpoint.files import read_text, write_atomically
+from forkpoint.perf.inference_cases import InferenceCase, inference_case
 from forkpoint.perf.inference_parameters import FILE, Documented, InferenceParameters, documented, inference_parameters
-from forkpoint.perf.inference_rows import figure_kind, row_result
+from forkpoint.perf.inference_rows import case_result, figure_kind
 
 OUTLIER = 0.25
 """Residual (ln) beyond which the loss grows linearly."""
-SOURCE_EXPONENT = 0.3
+SOURCE_EXPONENT = 0.5
 """A row's weight falls with the number of its source's rows to this power: between by row (0) and by source (1)."""
+ROW_ERROR = 0.2
+"""Error (ln) of a single row against which priors are weighed."""
+PRIOR_WIDTH = 6.0
+"""A parameter's range holds this many standard deviations of its prior."""
 MISSING = 1.0
 """Residual of a row that parameters make impossible (its model no longer fits in memory)."""
 
@@ -44,13 +49,14 @@ def scored_rows(rows: Iterable[Measurement]) -> list[Measurement]:
 
 def residuals(rows: Sequence[Measurement], parameters: InferenceParameters) -> list[Residual]:
     """ln(predicted / measured) of each row."""
-    found = []
-    for row in rows:
-        try:
-            found.append(Residual(row, math.log(row_result(row, parameters).value / row.value)))
-        except InputError:
-            found.append(Residual(row, None))
-    return found
+    return [Residual(c.row, _error(c, parameters)) for c in map(inference_case, rows)]
+
+
+def _error(case: InferenceCase, parameters: InferenceParameters) -> float | None:
+    try:
+        return math.log(case_result(case, parameters).value / float(case.row.value))
+    except InputError:
+        return None
 
 
 def fit(
@@ -65,13 +71,16 @@ def fit(
     begin = prior if start is None else np.array([_inner(d, getattr(start, d.name)) for d in free])
     counts = Counter(r.source_title for r in rows)
     weights = np.array([counts[r.source_title] ** -SOURCE_EXPONENT for r in rows])
-    weights = np.sqrt(weights / weights.mean()) * OUTLIER / 0.2
+    weights = np.sqrt(weights) * OUTLIER / ROW_ERROR
+
+    cases = [inference_case(r) for r in rows]
 
     def cost(x: Any) -> Any:
         parameters = _parameters(free, x)
-        errors = np.array([MISSING if e is None else e for _, e in residuals(rows, parameters)]) / OUTLIER
+        missed = (_error(c, parameters) for c in cases)
+        errors = np.array([MISSING if e is None else e for e in missed]) / OUTLIER
         robust = np.sign(errors) * np.sqrt(2.0 * (np.sqrt(1.0 + errors**2) - 1.0))
-        return np.concatenate([weights * robust, 2.0 * (x - prior) / (high - low)])
+        return np.concatenate([weights * robust, PRIOR_WIDTH * (x - prior) / (high - low)])
 
     begin = np.clip(begin, low + 1e-9, high - 1e-9)
     found = least_squares(cost, begin, bounds=(low, high), max_nfev=evaluations, diff_step=1e-3)

@@ -34,7 +34,6 @@ class InferenceParameters:
     link_share: float
     collective_us: float
     scale_out_us: float
-    scale_out_gbs: float
     layer_us: float
     graph_layer_us: float
     step_ms: float

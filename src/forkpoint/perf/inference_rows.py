@@ -1,23 +1,14 @@
-"""From a published inference measurement to the metric that it reports.
-
-A row states a deployment in columns and a few words of its notes: the engine, replicas, whether prefill and decode
-are separate, whether a draft is accepted. Those words are properties that any user can state; nothing else of the
-source is read.
-"""
+"""From a published inference measurement to the metric that it reports."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from forkpoint.catalog import Accelerator, catalog
 from forkpoint.errors import InputError
-from forkpoint.perf.architectures import of_measurement
+from forkpoint.perf.inference_cases import InferenceCase, inference_case, stated
 from forkpoint.perf.inference_parameters import InferenceParameters, inference_parameters
 from forkpoint.perf.prefill_decode import Deployment, Pass, decode, first_token_seconds, prefill
 from forkpoint.perf.serving import (
-    GIB,
     Request,
     Speculation,
     batch_at_tpot,
@@ -26,23 +17,9 @@ from forkpoint.perf.serving import (
     serve,
     static_batch,
 )
-from forkpoint.perf.workload import Architecture
 
-ENGINES = {
-    "tensorrt-llm": ("tensorrt-llm", "trtllm"),
-    "sglang": ("sglang",),
-    "vllm": ("vllm",),
-    "mindie": ("mindie",),
-    "fastertransformer": ("fastertransformer",),
-}
-"""Words that name a serving engine; the first that a row states counts."""
-
-LARGEST_TENSOR = 8
-"""Tensor parallelism beyond a node is not what anybody serves with unless it is stated."""
 USUAL_TPOT_LIMIT_MS = 50.0
 """Latency at which an engine is run where a row reports only the latency (assumption)."""
-USUAL_ACCEPTANCE = 0.7
-"""Share of single drafted tokens that are accepted where a row does not say (assumption; 0.6 to 0.9 are reported)."""
 
 
 class RowResult(NamedTuple):
@@ -55,126 +32,19 @@ class RowResult(NamedTuple):
     instances: float
 
 
-@dataclass(frozen=True)
-class Stated:
-    """What the words of a row say about how it was run."""
-
-    engine: str
-    replicas: int | None
-    separated: bool
-    static: bool
-    speculation: Speculation
-    overlapped: bool
-    counts_dies: bool
-    bin: str
-    low_latency: bool
-    tpot_limit_ms: float | None
-
-
-def stated(row: Any) -> Stated:
-    """Engine, replicas, separation, speculative acceptance and latency limit that the row's words state."""
-    text = f"{row.notes or ''} {row.source_title}".casefold()
-    replicas = re.search(r"(\d+) replicas", text)
-    engine = next((e for e, words in ENGINES.items() if any(w in (row.notes or "").casefold() for w in words)), "")
-    engine = engine or next((e for e, words in ENGINES.items() if any(w in text for w in words)), "")
-    acceptance = re.search(r"(\d+)\s?% acceptance", text)
-    accepted = float(acceptance[1]) / 100 if acceptance else USUAL_ACCEPTANCE
-    drafted = "mtp" in text or "speculative" in text
-    sold_as = re.search(r"npu is (\w+)", text)
-    limit = re.search(r"tpot limit (?:about )?(\d+) ms", text)
-    return Stated(
-        engine=engine,
-        replicas=int(replicas[1]) if replicas else None,
-        separated="disaggregation" in text or "prefill/decode split" in text or "prefill + " in text,
-        static="static batch" in text,
-        speculation=Speculation(1.0 + accepted, 2.0, 0.05) if drafted else Speculation(),
-        overlapped="without two-batch overlap" not in text,
-        counts_dies="may be dies" in text,
-        bin=sold_as[1] if sold_as else "",
-        low_latency="low latency" in text,
-        tpot_limit_ms=float(limit[1]) if limit else None,
-    )
-
-
-def deployments_of(row: Any) -> list[tuple[Deployment, float]]:
-    """The instance that ran in a row and how many of them; both layouts of a mixture where the row states no plan.
-
-    Raises InputError in words.
-    """
-    words = stated(row)
-    chip = catalog().accelerators.get(row.chip) or catalog().accelerator(row.chip)
-    if words.counts_dies:
-        chip = one_die(chip)
-    if words.bin:
-        chip = catalog().accelerator(words.bin)
-    architecture = of_measurement(row)
-    precision = _precision(row)
-    chips, pipeline = row.n_chips or 1, row.pp or 1
-    narrow = words.engine == "tensorrt-llm" and precision in ("fp8", "fp4", "mxfp4")
-    found = []
-    for tensor, data in _layouts(row, architecture.is_moe, words.separated):
-        deployment = Deployment(
-            architecture,
-            chip,
-            precision or _widest(architecture, chip, tensor * data * pipeline),
-            tensor=tensor,
-            pipeline=pipeline,
-            attention_data=data,
-            kv_bytes=1.0 if narrow else 2.0,
-            engine=words.engine,
-            overlapped=words.overlapped,
-            reads_group_once=row.year >= 2024,
-        )
-        instances = words.replicas or (max(1.0, chips / deployment.chips) if row.tp is None else 1.0)
-        found.append((deployment, float(instances)))
-    return found
-
-
-def _precision(row: Any) -> str:
-    """The stated precision; a mixture that is released in 4-bit experts is not widened to serve it."""
-    try:
-        released = (catalog().language_model(row.model).precision or "").casefold()
-    except InputError:
-        released = ""
-    return "mxfp4" if "mxfp4" in released else (row.precision or "").casefold()
-
-
-def _widest(architecture: Architecture, chip: Accelerator, chips: int) -> str:
-    """The widest of 16, 8 and 4 bit at which the weights fill less than nine tenths of the memory."""
-    eight = "fp8" if chip.fp8_tflops else "int8"
-    held = 0.9 * (chip.mem_gb or 0.0) * GIB * chips / architecture.parameters
-    return "bf16" if held > 2.0 else eight if held > 1.0 else "int4"
-
-
-def _layouts(row: Any, mixture: bool, separated: bool) -> list[tuple[int, int]]:
-    """(tensor, attention-data) sizes that the row's plan allows."""
-    chips, pipeline = row.n_chips or 1, row.pp or 1
-    if row.tp:
-        return [(row.tp, row.dp or 1)]
-    if row.ep:
-        return [(1, row.ep)]
-    pool = max(1, chips // 2 if separated else chips) // pipeline
-    if not mixture or pool == 1:
-        return [(pool, 1)]
-    return [(1, pool)] if pool > LARGEST_TENSOR else [(pool, 1), (1, pool)]
-
-
-def one_die(chip: Accelerator) -> Accelerator:
-    """One die of a package, for software that counts each die as a device."""
-    dies = chip.die_count or 1.0
-    shared = [*(f for f in Accelerator.model_fields if f.endswith(("_tflops", "_tops"))), "mem_gb", "mem_bw_gbs"]
-    halves = {f: getattr(chip, f) / dies for f in [*shared, "link_bw_gbs", "tdp_w"] if getattr(chip, f) is not None}
-    return chip.model_copy(update={**halves, "die_count": 1.0})
-
-
 def row_result(row: Any, parameters: InferenceParameters | None = None) -> RowResult:
     """The row's metric. Raises InputError where the row does not say enough or its model does not fit."""
-    p = parameters or inference_parameters()
+    return case_result(inference_case(row), parameters or inference_parameters())
+
+
+def case_result(case: InferenceCase, p: InferenceParameters) -> RowResult:
+    """The metric of a prepared row; where its layout is open, the better one's."""
     kinds = {"prefill": _prefill_row, "decode": _decode_row, "serve": _serve_row}
-    results, reason = [], None
-    for deployment, instances in deployments_of(row):
+    row, reason = case.row, None
+    results = []
+    for deployment, instances in case.deployments:
         try:
-            results.append(kinds[row.kind](row, p, deployment, instances))
+            results.append(kinds[row.kind](case, p, deployment, instances))
         except InputError as error:
             reason = error
     if not results:
@@ -183,7 +53,8 @@ def row_result(row: Any, parameters: InferenceParameters | None = None) -> RowRe
     return better(results, key=lambda r: r.value)
 
 
-def _prefill_row(row: Any, p: InferenceParameters, d: Deployment, instances: float) -> RowResult:
+def _prefill_row(case: InferenceCase, p: InferenceParameters, d: Deployment, instances: float) -> RowResult:
+    row = case.row
     prompt = float(row.input_len or 2048)
     if row.metric == "ttft_ms":
         spent = prefill(d, prompt, float(row.batch or 1), p)
@@ -198,8 +69,8 @@ def _prefill_row(row: Any, p: InferenceParameters, d: Deployment, instances: flo
     return RowResult(_rate(row, rate, d, instances), spent, prompts, d, instances)
 
 
-def _decode_row(row: Any, p: InferenceParameters, d: Deployment, instances: float) -> RowResult:
-    words = stated(row)
+def _decode_row(case: InferenceCase, p: InferenceParameters, d: Deployment, instances: float) -> RowResult:
+    row, words = case.row, case.words
     context = float(row.input_len or 1024) + float(row.output_len or 0) / 2.0
     if row.batch:
         # with stated data ranks the column is the batch of each, else all sequences at once
@@ -215,8 +86,8 @@ def _decode_row(row: Any, p: InferenceParameters, d: Deployment, instances: floa
     return RowResult(_rate(row, rate, d, instances), spent, batch, d, instances)
 
 
-def _serve_row(row: Any, p: InferenceParameters, d: Deployment, instances: float) -> RowResult:
-    words = stated(row)
+def _serve_row(case: InferenceCase, p: InferenceParameters, d: Deployment, instances: float) -> RowResult:
+    row, words = case.row, case.words
     given, made = float(row.input_len or 1024), float(row.output_len or 512)
     concurrency = None if row.batch is None else float(row.batch) / instances
     if words.static and concurrency is not None:
@@ -229,7 +100,7 @@ def _serve_row(row: Any, p: InferenceParameters, d: Deployment, instances: float
     else:
         served = serve(d, Request(given, made), concurrency, p, words.speculation)
     if words.separated or "per node" in row.unit:
-        return _separated_row(row, p, d, instances, served.batch)
+        return _separated_row(case, p, d, instances, served.batch)
     values = {
         "tpot_ms": served.tpot_ms,
         "ttft_ms": served.ttft_ms,
@@ -244,7 +115,10 @@ def _serve_row(row: Any, p: InferenceParameters, d: Deployment, instances: float
     return RowResult(value, served.step, served.batch, d, instances)
 
 
-def _separated_row(row: Any, p: InferenceParameters, d: Deployment, instances: float, batch: float) -> RowResult:
+def _separated_row(
+    case: InferenceCase, p: InferenceParameters, d: Deployment, instances: float, batch: float
+) -> RowResult:
+    row = case.row
     given, made = float(row.input_len or 1024), float(row.output_len or 512)
     if row.metric == "ttft_ms":
         seconds = first_token_seconds(d, given, 1.0, p)
@@ -253,7 +127,7 @@ def _separated_row(row: Any, p: InferenceParameters, d: Deployment, instances: f
         prompts = max(1.0, 16384.0 / given) * d.attention_data
         spent = prefill(d, given, prompts, p, 16384.0)
         return RowResult(_rate(row, prompts * given / spent.seconds, d, instances), spent, prompts, d, instances)
-    spent = _step(d, batch, given + made / 2.0, p, stated(row).speculation)
+    spent = _step(d, batch, given + made / 2.0, p, case.words.speculation)
     if row.metric == "tpot_ms":
         return RowResult(1e3 * spent.seconds, spent, batch, d, instances)
     return RowResult(_rate(row, batch / spent.seconds, d, instances), spent, batch, d, instances)
@@ -277,6 +151,3 @@ def _rate(row: Any, tokens_per_s: float, d: Deployment, instances: float) -> flo
 def figure_kind(row: Any) -> str:
     """prefill, decode, static (a stated batch runs to its end) or serve (the engine fills its slots)."""
     return "static" if row.kind == "serve" and stated(row).static else str(row.kind)
-
-
-__all__ = ["InputError", "RowResult", "Stated", "deployments_of", "row_result", "stated", "figure_kind"]

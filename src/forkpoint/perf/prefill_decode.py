@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 from forkpoint.catalog import Accelerator
 from forkpoint.errors import InputError, UnknownName
+from forkpoint.perf.cluster import presets
 from forkpoint.perf.inference_parameters import InferenceParameters, inference_parameters
 from forkpoint.perf.workload import Architecture
 
@@ -26,6 +27,9 @@ OVERLAP = 4.0
 
 MOST_NODES = 4.0
 """Nodes to which routing sends a token at most (node-limited routing, arXiv 2412.19437, section 2.1.2)."""
+
+SERVER = 8.0
+"""Chips of a usual server, joined at least by PCIe."""
 
 
 class Numbers(NamedTuple):
@@ -130,6 +134,11 @@ class Deployment:
     def bandwidth(self) -> float:
         """Memory bandwidth, bytes/s."""
         return 1e9 * _known(self.chip, "mem_bw_gbs")
+
+    @cached_property
+    def network(self) -> float:
+        """One-way bandwidth of a chip beyond its scale-up domain, bytes/s, as its reference cluster has it."""
+        return network_bandwidth(self.chip.id)
 
     @cached_property
     def weights(self) -> Weights:
@@ -264,10 +273,9 @@ def _forward(
     network = _collectives(d, p, tokens, own)
     layer = p.graph_layer_us if graphs else p.layer_us
     device = Pass(compute, weights, cache, activations, network, 1e-6 * layer * a.layers)
-    if d.chip.vendor != "NVIDIA":
-        device = device.times(1.0 / p.maturity_other)
     host = 1e-3 * p.step_ms + 1e-6 * p.sequence_us * sequences / d.attention_data
-    return device._replace(overhead=device.overhead + host * host_share(d, p))
+    whole = device._replace(overhead=device.overhead + host * host_share(d, p))
+    return whole if d.chip.vendor == "NVIDIA" else whole.times(1.0 / p.maturity_other)
 
 
 def host_share(deployment: Deployment, parameters: InferenceParameters) -> float:
@@ -315,18 +323,27 @@ def _collectives(d: Deployment, p: InferenceParameters, tokens: float, own: floa
         volume = 2.0 * (d.tensor - 1) / d.tensor * element
         seconds += reduces * (_latency(d, p, d.tensor) + volume / _link(d, p, d.tensor))
     if moe:
-        seconds += moe * (2.0 * _latency(d, p, d.group) + tokens / d.group * _exchange_seconds(d, p))
+        exchange = 2.0 * _latency(d, p, d.group) + tokens / d.group * _exchange_seconds(d, p)
+        # beyond a scale-up domain one half of the batch computes while the other is on its way
+        hidden = p.expert_traffic_hidden if d.overlapped and d.group > _domain(d.chip) else 0.0
+        seconds += moe * exchange * (1.0 - hidden)
     if d.pipeline > 1:
         seconds += (d.pipeline - 1) * (1e-6 * p.collective_us + element / _link(d, p, d.chips))
     return seconds
 
 
+@cache
+def network_bandwidth(chip: str) -> float:
+    """One-way network bandwidth of a chip, bytes/s: that of the first reference cluster that names its kind."""
+    clusters = presets().values()
+    return next(1e9 * float(c["nic_gbs"]) for c in clusters if any(chip.startswith(start) for start in c["chips"]))
+
+
 def _exchange_seconds(d: Deployment, p: InferenceParameters) -> float:
-    """Exposed seconds in which one token reaches its experts and comes back, in one layer.
+    """Seconds in which one token's numbers reach its experts and come back, in one layer.
 
     Inside a scale-up domain 16-bit numbers go to each chip with one of its experts and back. Beyond it a token goes
-    at one byte a number once to each node that it needs and comes back at two, beside the computation of the other
-    half of the batch.
+    at one byte a number once to each node that it needs and comes back at two.
     """
     width, topk = d.architecture.moe_width, float(d.architecture.topk)
     inside = 0.5e9 * _link_gbs(d.chip) * p.link_share
@@ -335,8 +352,7 @@ def _exchange_seconds(d: Deployment, p: InferenceParameters) -> float:
         return 4.0 * width * copies / inside
     nodes = d.group / _domain(d.chip)
     crossing = min(nodes * (1.0 - (1.0 - 1.0 / nodes) ** topk), MOST_NODES) * (nodes - 1) / nodes
-    seconds = 3.0 * width * max(copies / inside, crossing / (1e9 * p.scale_out_gbs * p.link_share))
-    return seconds * (1.0 - p.expert_traffic_hidden if d.overlapped else 1.0)
+    return 3.0 * width * max(copies / inside, crossing / (d.network * p.link_share))
 
 
 def _latency(d: Deployment, p: InferenceParameters, chips: int) -> float:
@@ -348,11 +364,12 @@ def _link(d: Deployment, p: InferenceParameters, chips: int) -> float:
     inside = 0.5e9 * _link_gbs(d.chip) * p.link_share
     if chips <= _domain(d.chip):
         return inside
-    return min(inside, 1e9 * p.scale_out_gbs * p.link_share * chips / (chips - _domain(d.chip)))
+    return min(inside, d.network * p.link_share * chips / (chips - _domain(d.chip)))
 
 
 def _domain(chip: Accelerator) -> float:
-    return chip.scale_up_domain or 8.0
+    """Chips that reach each other without a network: the scale-up domain, or the server where it is larger."""
+    return max(SERVER, chip.scale_up_domain or SERVER)
 
 
 def _link_gbs(chip: Accelerator) -> float:

@@ -75,10 +75,14 @@ def _engine_table() -> dict[str, Any]:
     return dict(read_yaml(FILE)["engines"])
 
 
+def _engine(deployment: Deployment) -> dict[str, Any]:
+    table = _engine_table()
+    return dict(table.get(deployment.engine) or table["unstated"])
+
+
 def engine_limits(deployment: Deployment) -> EngineLimits:
     """The engine's documented defaults for the deployment's chip (``engines`` in ``inference_efficiency.yaml``)."""
-    table = _engine_table()
-    entry = table.get(deployment.engine) or table["unstated"]
+    entry = _engine(deployment)
     large = (deployment.chip.mem_gb or 0.0) >= entry["large_memory_gb"] and deployment.chip.family not in entry["small"]
     chosen = entry["large"] if large else entry["default"]
     return EngineLimits(float(chosen["sequences"]), float(chosen["chunk_tokens"]))
@@ -110,14 +114,16 @@ def _chips_needed(d: Deployment, usable: float) -> int:
 def memory_batch(
     deployment: Deployment, input_tokens: float, output_tokens: float, parameters: InferenceParameters | None = None
 ) -> float:
-    """Sequences that fit in memory at once, each at its mean length of input + output/2.
+    """Sequences that fit in memory at once.
 
-    Raises InputError where not even one fits.
+    Each counts at its mean length of input + output/2, or at its whole length with an engine that admits only what it
+    can finish (``reserves`` in the engine table). Raises InputError where not even one fits.
     """
     p = parameters or inference_parameters()
     free = cache_bytes_free(deployment, p)
     d = deployment
-    length = input_tokens + output_tokens / 2.0
+    whole = bool(_engine(d).get("reserves"))
+    length = input_tokens + output_tokens * (1.0 if whole else 0.5)
     ways = min(d.tensor, d.architecture.kv_heads)
     each = float(d.architecture.kv_bytes(length, d.kv_bytes)) / ways / d.pipeline
     fitting = d.attention_data * free / each
