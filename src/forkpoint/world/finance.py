@@ -47,19 +47,25 @@ def write_down(write_off: Any, chip_price: Any, writedown_cost_share: Any) -> An
 
 
 @aux(unit="USD/year")
-def nvidia_china_ai_revenue(revenue: Any, networking_attach_cn: Any, small_cards: Any, small_card_price: Any) -> Any:
+def nvidia_china_ai_revenue(
+    revenue: Any, networking_attach_cn: Any, networking_owned: Any, small_cards: Any, small_card_price: Any
+) -> Any:
     """NVIDIA's data-centre revenue in China: accelerators with their network, and small cards."""
     accelerators = f.at(f.at(revenue, vendor="nvidia"), region="cn")
-    return accelerators * (1 + networking_attach_cn) + small_cards * small_card_price
+    return accelerators * (1 + networking_owned * networking_attach_cn) + small_cards * small_card_price
 
 
 @aux(unit="USD/year")
 def nvidia_datacenter_revenue(
-    revenue: Any, nvidia_china_ai_revenue: Any, networking_attach: Any, outside_china: Any
+    revenue: Any,
+    nvidia_china_ai_revenue: Any,
+    networking_attach: Any,
+    networking_owned: Any,
+    outside_china: Any,
 ) -> Any:
     """NVIDIA's data-centre revenue in the world."""
     elsewhere = f.total(f.at(revenue, vendor="nvidia") * outside_china, over="region")
-    return elsewhere * (1 + networking_attach) + nvidia_china_ai_revenue
+    return elsewhere * (1 + networking_owned * networking_attach) + nvidia_china_ai_revenue
 
 
 @aux(unit="USD/year")
@@ -138,9 +144,9 @@ def rnd_spend(initial_rnd: Any) -> Any:
 
 
 @flow(into="rnd_spend", dims=("vendor",), unit="USD/year**2")
-def rnd_change(rnd_goal: Any, rnd_spend: Any, rnd_adjustment_time: Any) -> Any:
-    """Research budgets move towards their goal: people are hired and trained."""
-    return (rnd_goal - rnd_spend) / rnd_adjustment_time
+def rnd_change(rnd_goal: Any, rnd_spend: Any, hiring_rate: Any) -> Any:
+    """Research budgets move towards their goal no faster than people can be hired: growth levels off at a wide gap."""
+    return rnd_spend * hiring_rate * (rnd_goal - rnd_spend) / (rnd_goal + rnd_spend)
 
 
 @stock(dims=("vendor",), unit="USD")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from functools import cache
 from typing import Any
 
@@ -11,7 +10,8 @@ import numpy as np
 from forkpoint.dynamics.model import Model
 from forkpoint.dynamics.variables import Parameter, Series
 from forkpoint.world import choice, compute, demand, ecosystem, finance, politics, supply, technology
-from forkpoint.world.reference import DIMENSIONS, FOLDER, VENDORS, labels, references
+from forkpoint.world.reference import DIMENSIONS, VENDORS, labels, references
+from forkpoint.world.tables import rows
 
 START, STOP, STEP = 2019.0, 2036.0, 0.25
 SECTORS = (technology, demand, choice, supply, finance, compute, ecosystem, politics)
@@ -81,7 +81,7 @@ def world() -> Model:
     unused = set(parameters) - used
     parameters = {n: p for n, p in parameters.items() if n not in unused}
     return Model(
-        *SECTORS, parameters, SERIES, dimensions=DIMENSIONS, time_unit="year", units=UNITS, name="forkpoint world",
+        *SECTORS, parameters, SERIES, dimensions=[d for d in DIMENSIONS if d.name != "axis"], time_unit="year", units=UNITS, name="forkpoint world",
         start=START, stop=STOP, step=STEP,
     )  # fmt: skip
 
@@ -90,12 +90,6 @@ def quarter(text: str) -> float:
     """Time in years of the start of a quarter: "2025Q2" is 2025.25."""
     year, _, number = text.partition("Q")
     return int(year) + (int(number) - 1) / 4
-
-
-def rows(name: str) -> list[dict[str, str]]:
-    """Rows of a CSV file of the world."""
-    with (FOLDER / name).open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
 
 
 @cache

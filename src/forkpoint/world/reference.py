@@ -23,6 +23,7 @@ DIMENSIONS = (
     Dimension("region", ("us", "cn", "row"), "United States and allies, China, swing markets."),
     Dimension("platform", ("cuda", "other_us", "cann", "other_cn"), "Software platforms."),
     Dimension("vintage", ("new", "old"), "Age of installed accelerators."),
+    Dimension("axis", ("compute", "memory", "links"), "What makes a chip's worth."),
     Dimension("lab", ("baichuan", "zhipu", "moonshot", "minimax", "deepseek", "others"), "Chinese model labs."),
 )
 

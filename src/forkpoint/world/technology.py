@@ -78,6 +78,18 @@ def threshold_worth(
     return threshold_reference_worth * compute * memory
 
 
+@stock(unit="1")
+def reform_ready(threshold_reform: Any) -> Any:
+    """How far vendors have designs for a reform's thresholds."""
+    return threshold_reform
+
+
+@flow(into="reform_ready", unit="1/year")
+def reform_design(threshold_reform: Any, reform_ready: Any, design_lag: Any) -> Any:
+    """Variants for a reform take a design lag, as the A800 and the H20 did."""
+    return (threshold_reform - reform_ready) / design_lag
+
+
 @aux(dims=("vendor", "region"), unit="H100e/chip")
 def chip_worth(
     offered_worth: Any,
@@ -85,7 +97,7 @@ def chip_worth(
     capped: Any,
     frontier_worth: Any,
     threshold_worth: Any,
-    threshold_reform: Any,
+    reform_ready: Any,
     control_strictness: Any,
     tightening: Any,
     us_design: Any,
@@ -93,7 +105,7 @@ def chip_worth(
 ) -> Any:
     """Worth of the best chip that a vendor may sell in a region: under the dated law, a reform's threshold, or no control."""
     legal = offered_worth * (1 + (1 - capped) * (design_progress - 1))
-    reformed = legal + threshold_reform * (f.smooth_minimum(frontier_worth, threshold_worth) - legal)
+    reformed = legal + reform_ready * (f.smooth_minimum(frontier_worth, threshold_worth) - legal)
     controlled = frontier_worth + control_strictness * (reformed * (1 - tightening) - frontier_worth)
     return legal + us_design * in_china * (controlled - legal)
 
