@@ -1,7 +1,5 @@
 """Rows of evidence: observations, the article's claims, values checked again."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Literal
 

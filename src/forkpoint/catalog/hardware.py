@@ -1,7 +1,5 @@
 """Rows about hardware: accelerators, rival values of their figures, HBM stacks, systems."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Literal
 

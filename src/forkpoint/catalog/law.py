@@ -1,7 +1,5 @@
 """Rows about law and politics: dated events, dated country groups."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Annotated, Any, Literal
 

@@ -3,8 +3,6 @@
 Numbers carry their unit in the name; ``None`` is unknown, never zero. Every record keeps its source and grade.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 import re

@@ -1,7 +1,5 @@
 """Rows about workloads: language models, and published measurements of running them."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from forkpoint.catalog.record import PartialDate, Positive, Record
