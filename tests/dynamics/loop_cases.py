@@ -115,7 +115,7 @@ def market(step: float = 0.25, stop: float = 20.0) -> Model:
     return Model(dict(locals()), dimensions=(vendor, region), start=0.0, stop=stop, step=step, name="market")
 
 
-def large(sectors: int = 12, per_sector: int = 12, seed: int = 1) -> Model:
+def large(sectors: int = 12, per_sector: int = 12, seed: int = 1, stop: float = 17.5) -> Model:
     """A synthetic model of about 150 array equations over 8 vendors × 4 regions × 5 vintages, densely fed back."""
     dims = (Dimension("vendor", tuple("abcdefgh")), Dimension("region", tuple("wxyz")),
             Dimension("vintage", tuple("12345")))  # fmt: skip
@@ -158,4 +158,69 @@ def large(sectors: int = 12, per_sector: int = 12, seed: int = 1) -> Model:
         declared[name] = replace(
             flow(into=f"stock_{s}", dims=shape)(smooth_sum(shape)), name=name, inputs=(last, f"stock_{s}", last)
         )
-    return Model(declared, dimensions=dims, start=0.0, stop=17.5, step=0.25, name="large")
+    return Model(declared, dimensions=dims, start=0.0, stop=stop, step=0.25, name="large")
+
+
+def linear_chain(rate: float = 0.3, gift: float = 2.0, step: float = 0.125, stop: float = 4.0) -> Model:
+    """A linear model with closed forms: growth with a steady gift, and a tank drained in proportion beside it."""
+    rate = parameter(rate, unit="1/year", doc="Growth rate.")
+    gift = parameter(gift, unit="USD/year", doc="Steady inflow.")
+    loss = parameter(0.1, unit="1/year", doc="Rate of spending.")
+    unused = parameter(7.0, unit="1", doc="Enters nothing.")
+    wealth = stock(10.0, unit="USD", doc="Wealth.")
+    tank = stock(3.0, unit="USD", doc="Drained without competitor.")
+
+    @flow(into="wealth", unit="USD/year")
+    def interest(wealth, rate):
+        """Interest."""
+        return rate * wealth
+
+    @flow(into="wealth", unit="USD/year")
+    def giving(gift):
+        """Gifts."""
+        return gift
+
+    @flow(outof="wealth", unit="USD/year")
+    def spending(wealth, loss):
+        """Spending."""
+        return loss * wealth
+
+    @flow(outof="tank", unit="USD/year")
+    def drain(tank, loss):
+        """Drain."""
+        return loss * tank
+
+    return Model(dict(locals()), start=0.0, stop=stop, step=step, name="linear_chain")
+
+
+def xmile_of(model: Model) -> str:
+    """XMILE of one of the scalar models here, for other tools, its equations from the source of its functions."""
+    import ast
+    import inspect
+    import textwrap
+
+    def equation(variable):
+        tree = ast.parse(textwrap.dedent(inspect.getsource(variable.function))).body[0]
+        names = dict(zip([a.arg for a in tree.args.args], variable.inputs, strict=True))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name):
+                node.id = names.get(node.id, node.id)
+        return ast.unparse(next(n for n in tree.body if isinstance(n, ast.Return)).value)
+
+    parts = []
+    for v in model.variables.values():
+        if v.kind == "parameter":
+            parts.append(f'<aux name="{v.name}"><eqn>{v.value}</eqn></aux>')
+        elif v.kind == "stock":
+            first = v.initial if v.function is None else v.inputs[0]
+            ends = "".join(f"<inflow>{x}</inflow>" for x, f in model.flows.items() if f.into == v.name)
+            ends += "".join(f"<outflow>{x}</outflow>" for x, f in model.flows.items() if f.outof == v.name)
+            parts.append(f'<stock name="{v.name}"><eqn>{first}</eqn>{ends}</stock>')
+        else:
+            parts.append(f'<flow name="{v.name}"><eqn>{equation(v)}</eqn></flow>')
+    return (
+        '<?xml version="1.0" encoding="utf-8"?><xmile version="1.0" xmlns="http://docs.oasis-open.org/xmile/ns/XMILE/v1.0">'
+        '<header><vendor>test</vendor><product version="1">test</product></header>'
+        f'<sim_specs method="euler"><start>{model.start}</start><stop>{model.stop}</stop><dt>{model.step_length}</dt>'
+        f"</sim_specs><model><variables>{''.join(parts)}</variables></model></xmile>"
+    )

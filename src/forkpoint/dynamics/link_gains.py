@@ -58,6 +58,18 @@ class LinkGain:
         """The source's dimensions along which every label can act on every element of the target."""
         return tuple(d for d in self.source_dims if d not in self.shared)
 
+    @property
+    def own_label(self) -> np.ndarray:
+        """Effect of each label on its own label, summed: (step,). For a link whose ends share no dimension, all of it.
+
+        The polarity of a link such as that from utilities to shares of a market, whose effects over all labels cancel.
+        """
+        letters = {d: 1 + i for i, d in enumerate(self.target_dims)}
+        own = {d: letters.get(d, 100 + i) for i, d in enumerate(self.source_dims)}
+        numbers: dict[int, int] = {}
+        axes = [0, *letters.values(), *(own[d] for d in self.mixed)]
+        return np.asarray(np.einsum(self.values, [numbers.setdefault(a, len(numbers)) for a in axes], [0]))
+
     def times(self, factor: np.ndarray) -> LinkGain:
         """The same link, each element of the target weighted by ``factor`` (step, target's dimensions)."""
         wide = factor.reshape(factor.shape + (1,) * len(self.mixed))
@@ -116,7 +128,8 @@ def along(model: Model, trajectory: Trajectory) -> Path:
         raise InputError("loops are analysed in a single run; this one is an ensemble: run one draw as levers")
     if len(trajectory.time) < 3:
         raise InputError(f"loops need a run of at least three saved times, this one has {len(trajectory.time)}")
-    missing = [n for n in (*model.stocks, *model.order) if n not in trajectory]
+    kept = set(trajectory)
+    missing = [n for n in (*model.stocks, *model.order) if n not in kept]
     if missing:
         raise InputError(
             f"loops need all variables of a run, this one lacks {', '.join(missing[:5])}; leave outputs= out"

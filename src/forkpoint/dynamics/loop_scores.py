@@ -252,7 +252,8 @@ def _dominant(values: np.ndarray) -> list[int]:
 def relative_link_strength(model: Model, trajectory: Trajectory) -> Mapping[Link, np.ndarray]:
     """Share of each input in its target's movement at every step, signed, for a diagram.
 
-    |Δₓz| summed over elements, over the same sum for all endogenous inputs of z; the sign is that of the summed gain.
+    |Δₓz| summed over elements, over the same sum for all endogenous inputs of z; the sign is that of each label's
+    effect on its own label.
     """
     path = along(model, trajectory)
     gains = link_gains(model, trajectory)
@@ -262,6 +263,6 @@ def relative_link_strength(model: Model, trajectory: Trajectory) -> Mapping[Link
     for link, gain in gains.items():
         flat = gain.partial_change(path.change(link[0])).reshape(path.steps, -1)
         parts[link] = np.abs(flat).sum(axis=1)
-        signs[link] = np.sign(gain.values.reshape(path.steps, -1).sum(axis=1))
+        signs[link] = np.sign(gain.own_label)
         totals[link[1]] = totals.get(link[1], 0.0) + parts[link]
     return {k: signs[k] * part / np.where(totals[k[1]] > 0, totals[k[1]], 1.0) for k, part in parts.items()}

@@ -18,7 +18,7 @@ the greatest length that fits, all named ones and, given a trajectory, those fou
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
@@ -166,7 +166,7 @@ def find_loops(
             strong = strongest_loops(model, trajectory)
             search += f"; {len(set(strong) - set(found))} longer loops found by following the strongest links"
             found = list(dict.fromkeys([*found, *strong]))
-    tagged = _tag(nx, core, endogenous, list(found), names or {})
+    tagged = _tag(nx, core, endogenous, list(found), names or {}, complete, budget)
     tagged.sort(key=lambda loop: (not loop.names, len(loop), loop.variables))
     return Loops(tuple(tagged), complete, search, tuple(groups))
 
@@ -201,70 +201,76 @@ def _meaning(meaning: LoopName) -> tuple[tuple[str, ...], frozenset[Link]]:
 
 
 def _tag(
-    nx: Any, core: Any, endogenous: Iterable[str], found: list[Loop], names: Mapping[str, LoopName]
-) -> list[Loop]:  # fmt: skip
+    nx: Any,
+    core: Any,
+    endogenous: Iterable[str],
+    found: list[Loop],
+    names: Mapping[str, LoopName],
+    complete: bool,
+    budget: int,
+) -> list[Loop]:
     tags: dict[Loop, list[str]] = {loop: [] for loop in found}
     for name, meaning in names.items():
-        _check_name(core, set(endogenous), name, meaning)
+        order, links = _meaning(meaning)
+        _check_name(core, set(endogenous), name, order, links)
         fitting = [loop for loop in tags if loop.is_called(meaning)]
+        if not complete:
+            # The search was cut off, so look for this name alone.
+            extra = _through(nx, core, links, budget) if links else _threaded(nx, core, order)
+            fitting += [loop for loop in extra if loop not in fitting]
         if not fitting:
-            # Not among those found: a cut-off search may have missed it, so look for it alone.
-            loop = next(_thread(nx, core, meaning), None)
-            if loop is None:
-                raise ModelError(f"loop '{name}': {_why_not(nx, core, meaning)}")
-            fitting = [loop]
-        exact = [loop for loop in fitting if set(loop.variables) == set(_meaning(meaning)[0])]
+            raise ModelError(f"loop '{name}': {_why_not(nx, core, order, links, complete)}")
+        exact = [loop for loop in fitting if set(loop.variables) == set(order)]
         for loop in exact or fitting:
             tags.setdefault(loop, []).append(name)
     return [replace(loop, names=tuple(given)) for loop, given in tags.items()]
 
 
-def _check_name(core: Any, endogenous: set[str], name: str, meaning: LoopName) -> None:
-    order, links = _meaning(meaning)
-    for variable in [*order, *(end for link in links for end in link)]:
+def _check_name(
+    core: Any, endogenous: set[str], name: str, order: tuple[str, ...], links: frozenset[Link]
+) -> None:  # fmt: skip
+    for variable in [*order, *(end for link in sorted(links) for end in link)]:
         if variable not in endogenous:
             raise UnknownName("stock, flow or auxiliary", variable, endogenous, where=f"loop '{name}'")
         if variable not in core:
             raise ModelError(f"loop '{name}': '{variable}' lies on no feedback loop of the model")
-    for source, target in links:
+    for source, target in sorted(links):
         if not core.has_edge(source, target):
             raise ModelError(
                 f"loop '{name}': '{source}' is no input of '{target}' in the model, or lies on no loop with it"
             )
 
 
-def _thread(nx: Any, core: Any, meaning: LoopName) -> Iterator[Loop]:
-    """Loops through what a name demands, its parts joined by shortest paths that cross nothing used before."""
-    from itertools import permutations
-
-    order, links = _meaning(meaning)
-    first: list[tuple[str, ...]] = [(v,) for v in order] if order else [*sorted(links)]
-    arrangements = [first] if order else [[first[0], *rest] for rest in islice(permutations(first[1:]), 720)]
-    for arrangement in arrangements:
-        cycle = list(arrangement[0])
-        used = {name for part in arrangement for name in part}
-        for part in [*arrangement[1:], arrangement[0]]:
-            if cycle[-1] == part[0]:
-                cycle += part[1:]
-                continue
-            allowed = core.subgraph((set(core) - used - set(cycle)) | {cycle[-1], part[0]})
-            try:
-                cycle += [*nx.shortest_path(allowed, cycle[-1], part[0])[1:], *part[1:]]
-            except (nx.NetworkXNoPath, nx.NodeNotFound):
-                cycle = []
-                break
-        # The first part is met again at the end and closes the cycle.
-        if cycle:
-            closed = cycle[: len(cycle) - len(arrangement[0])]
-            if len(set(closed)) == len(closed) and len(closed) > 1:
-                yield Loop(tuple(closed))
+def _through(nx: Any, core: Any, links: frozenset[Link], budget: int) -> list[Loop]:
+    """Loops that contain all of ``links``: other ways out of their sources and into their targets are closed."""
+    narrowed = core.copy()
+    for source, target in links:
+        narrowed.remove_edges_from([(source, x) for x in core.successors(source) if x != target])
+        narrowed.remove_edges_from([(x, target) for x in core.predecessors(target) if x != source])
+    start = min(links)[0]
+    around = nx.descendants(narrowed, start) & nx.ancestors(narrowed, start) | {start}
+    cycles = islice(nx.simple_cycles(narrowed.subgraph(around)), budget)
+    return [loop for loop in map(Loop, map(tuple, cycles)) if links <= set(loop.links)]
 
 
-def _why_not(nx: Any, core: Any, meaning: LoopName) -> str:
-    order, links = _meaning(meaning)
+def _threaded(nx: Any, core: Any, order: tuple[str, ...]) -> list[Loop]:
+    """The loop that joins variables in this order by shortest paths that cross nothing used before, if there is one."""
+    cycle = [order[0]]
+    for name in (*order[1:], order[0]):
+        closed = (set(order) | set(cycle)) - {cycle[-1], name}
+        try:
+            cycle += nx.shortest_path(core.subgraph(set(core) - closed), cycle[-1], name)[1:]
+        except nx.NetworkXNoPath:
+            return []
+    return [Loop(tuple(cycle[:-1]))] if len(cycle) > 2 else []
+
+
+def _why_not(nx: Any, core: Any, order: tuple[str, ...], links: frozenset[Link], complete: bool) -> str:
     wanted = list(order) or [link[0] for link in sorted(links)]
     for source, target in zip(wanted, wanted[1:] + wanted[:1], strict=True):
         if source != target and not nx.has_path(core, source, target):
             return f"'{source}' does not lead to '{target}'"
     shown = " → ".join(order) if order else ", ".join(f"{a} → {b}" for a, b in sorted(links))
-    return f"no loop of the model passes {shown} without meeting a variable twice"
+    if complete:
+        return f"no loop of the model passes {shown} without meeting a variable twice"
+    return f"none found that passes {shown}; the search was cut off, so name every variable of the loop in order"
