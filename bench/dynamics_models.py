@@ -1,5 +1,8 @@
 """The synthetic model of the speed table: 232 states in seven arrays, 20 varied parameters, 60 steps."""
 
+# A class serves as a namespace of declarations here: its functions have no self.
+# ruff: noqa: N805
+
 from __future__ import annotations
 
 import numpy as np

@@ -57,8 +57,10 @@ def draw(path: str) -> None:
     axes = figure.subplots()
     for name in ("susceptible", "infectious", "recovered"):
         axes.plot(run.time, run[name], label=name)
-    peak = run.time[run["infectious"].argmax()] axes.axvline(peak, color="grey", linewidth=0.8) axes.set(xlabel="day",
-    ylabel="people", title=f"SIR: cases peak on day {peak:.0f}, where the reproduction number is 1") axes.legend()
+    peak = run.time[run["infectious"].argmax()]
+    axes.axvline(peak, color="grey", linewidth=0.8)
+    axes.set(xlabel="day", ylabel="people", title=f"SIR: cases peak on day {peak:.0f}, as each then infects one")
+    axes.legend()
     figure.savefig(path)
 
 

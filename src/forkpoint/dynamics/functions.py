@@ -94,7 +94,7 @@ def log(x: Array) -> Array:
 
 
 def power(base: Array, exponent: Array) -> Array:
-    """``base ** exponent`` for a positive dimensionless base, as ``e^(exponent log base)``: twice as fast as ``**`` in JAX."""
+    """``base ** exponent`` for a positive dimensionless base, by ``exp`` and ``log``: faster than ``**`` in JAX."""
     return exp(exponent * log(base))
 
 

@@ -288,7 +288,7 @@ class Model:
                     queue.append(name)
         ordered = in_order({name: needs[name] for name in self.variables if name in wanted})
         if ordered is None:
-            cycle = " → ".join(find_cycle({name: needs[name] for name in wanted}))
+            cycle = " → ".join(find_cycle({name: needs[name] for name in self.variables if name in wanted}))
             raise ModelError(f"initial values depend on each other in a circle: {cycle}")
         return ordered
 

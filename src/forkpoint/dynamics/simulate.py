@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from forkpoint.dynamics.evaluation import BoundEquation, Link, System, Values, advance
+from forkpoint.dynamics.functions import Array
 from forkpoint.dynamics.inputs import Grid, Inputs, gather, initial_values
 from forkpoint.dynamics.trajectory import State, Trajectory
 from forkpoint.dynamics.variables import Aux, Flow, Parameter, Series, Stock
@@ -92,6 +93,7 @@ def run(
         saved, final, lowest = execute(plan)
     else:
         raise InputError(f"engine is 'numpy' or 'jax', not {engine!r}")
+    saved, final = {n: saved[n] for n in plan.outputs}, {n: final[n] for n in plan.system.stocks}
     failed = find_failures(plan, saved, final, lowest)
     messages: dict[int, str] = {}
     if failed.size:
@@ -166,13 +168,15 @@ def _held_paths(model: Model, held: Mapping[Link, Any], grid: Grid, stages: int,
     return paths
 
 
-def start_values(plan: Plan, at: Callable[[Mapping[Any, Any]], dict[Any, Any]]) -> tuple[Values, Values]:
+def start_values(
+    plan: Plan, at: Callable[[Mapping[Any, Any]], dict[Any, Any]], time: Array = None
+) -> tuple[Values, Values]:
     """Constants and the stocks' initial values; ``at`` takes a mapping of (time, stage, …) arrays to the start."""
     fixed = dict(plan.inputs.fixed)
     for equation in plan.system.constants:
         fixed[equation.name] = equation(fixed)
     values: Values = {**fixed, **at(plan.inputs.varying), **plan.initial}
-    values |= {"time": plan.grid.start, "time_step": plan.grid.step}
+    values |= {"time": plan.grid.start if time is None else time, "time_step": plan.grid.step}
     for equation in plan.system.initials:
         if equation.name not in plan.initial and equation.name not in fixed:
             values[equation.name] = equation(values)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from forkpoint.dynamics.model import Model
 
 Arguments: TypeAlias = tuple[Values, Values, Values, dict[Link, Any]]
-"""Fixed inputs, inputs on the grid, initial values, held paths."""
+"""Fixed inputs, inputs on the grid, initial values, held paths; the times of the grid follow."""
 
 
 @cache
@@ -48,7 +48,7 @@ def execute(plan: Plan, chunk: int = 64, workers: int = 1) -> tuple[Values, Valu
         raise InputError(f"chunk and workers are at least 1, got {chunk} and {workers}")
     program = _program(plan)
     if plan.draws is None:
-        return _to_numpy(program(*_arguments(plan)))
+        return _to_numpy(program(*_arguments(plan), plan.grid.times))
     return _in_chunks(plan, program, min(chunk, plan.draws), workers)
 
 
@@ -59,12 +59,13 @@ def _in_chunks(plan: Plan, program: Callable[..., Any], chunk: int, workers: int
     shared = [{k: jax_module().numpy.asarray(v) for k, v in part.items() if v.shape[-1] == 1} for part in arguments]
     drawn = [{k: np.asarray(v) for k, v in part.items() if v.shape[-1] != 1} for part in arguments]
     results: tuple[Values, Values, Values] = ({}, {}, {})
+    times = jax_module().numpy.asarray(plan.grid.times)
 
     def one(low: int) -> None:
         # The last chunk overlaps the one before, so that every call has the same shapes.
         low = min(low, draws - chunk)
         cut = [{k: np.ascontiguousarray(v[..., low : low + chunk]) for k, v in part.items()} for part in drawn]
-        parts = program(*(all_draws | some for all_draws, some in zip(shared, cut, strict=True)))
+        parts = program(*(all_draws | some for all_draws, some in zip(shared, cut, strict=True)), times)
         for whole, part in zip(results, parts, strict=True):
             for name, value in part.items():
                 if name not in whole:
@@ -94,15 +95,15 @@ def _to_numpy(parts: Iterable[Mapping[str, Any]]) -> tuple[Values, Values, Value
 def _program(plan: Plan) -> Any:
     """The compiled run of a plan's shape: reused by the model for every plan that differs in values only."""
     bare = replace(plan, inputs=replace(plan.inputs, fixed={}, varying={}), initial={}, held={})
-    key = (plan.grid, plan.method, plan.outputs, plan.save_every, frozenset(plan.inputs.varying), frozenset(plan.held),
-           frozenset(plan.initial), plan.draws is None)  # fmt: skip
+    shape = (plan.grid.step, plan.grid.count, plan.save_every, plan.method, plan.outputs, plan.draws is None)
+    key = (*shape, *(frozenset(part) for part in (plan.inputs.varying, plan.held, plan.initial)))
     if key not in plan.model._compiled:
         plan.model._compiled[key] = jax_module().jit(traceable(bare))
     return plan.model._compiled[key]
 
 
 def traceable(plan: Plan, *, checkpoint: bool = False) -> Callable[..., tuple[Values, Values, Values]]:
-    """A pure function (fixed, varying, initial, held) → (outputs, final stocks, lowest), for jit, grad and vmap.
+    """A pure function (fixed, varying, initial, held, times) → (outputs, final stocks, lowest), for jit, grad, vmap.
 
     ``checkpoint``: keep only the stocks of every step for the backward pass and compute the rest again.
     """
@@ -116,10 +117,10 @@ def traceable(plan: Plan, *, checkpoint: bool = False) -> Callable[..., tuple[Va
         return jnp.min(stocks[name], axis=tuple(range(len(plan.model.stocks[name].dims))))
 
     def simulate(
-        fixed: Values, varying: Values, initial: Values, held: dict[Link, Any]
+        fixed: Values, varying: Values, initial: Values, held: dict[Link, Any], times: Any
     ) -> tuple[Values, Values, Values]:
         given = replace(plan, inputs=replace(plan.inputs, fixed=fixed, varying=varying), initial=initial, held=held)
-        constants, state = start_values(given, lambda values: {n: v[0, 0] for n, v in values.items()})
+        constants, state = start_values(given, lambda values: {n: v[0, 0] for n, v in values.items()}, times[0])
         tail = _tail(plan, (*fixed.values(), *initial.values(), *varying.values(), *held.values()))
         state = {n: jnp.broadcast_to(jnp.asarray(v, float), plan.model.shape(n) + tail) for n, v in state.items()}
 
@@ -158,7 +159,7 @@ def traceable(plan: Plan, *, checkpoint: bool = False) -> Callable[..., tuple[Va
         steps = np.arange(grid.count + 1)
         # The last step has length zero: it only evaluates.
         lengths = jnp.asarray(np.where(steps < grid.count, grid.step, 0.0))
-        xs = (jnp.asarray(steps), jnp.asarray(grid.times), lengths, (varying, held))
+        xs = (jnp.asarray(steps), times, lengths, (varying, held))
         carry = (state, {n: least(n, state) for n in guarded})
         if every == 1 or checkpoint:
             (final, lowest), saved = lax.scan(advance_and_stack, carry, xs)
@@ -214,6 +215,6 @@ def simulator(
                 given[1][name] = jnp.stack(stages[: plan.inputs.stages], axis=1)
             else:
                 given[0 if name in fixed else 2][name] = value
-        return run(*given, held)[0]
+        return run(*given, held, jnp.asarray(plan.grid.times))[0]
 
     return simulate, {name: np.asarray(known[name], dtype=float) for name in free}

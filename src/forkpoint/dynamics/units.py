@@ -82,7 +82,7 @@ def registry(definitions: tuple[str, ...] = ()) -> Any:
         try:
             units.define(text)
         except Exception as error:  # pint raises many kinds
-            raise ModelError(f"cannot define the unit '{text}': {error}") from error
+            raise ModelError(f"cannot define the unit '{text}': {str(error).splitlines()[0]}") from error
     return units
 
 
