@@ -35,12 +35,15 @@ def delivery_confidence(
 
 
 @aux(dims=("vendor", "region"), unit="1")
-def availability(
-    market_access: Any, licence_grant: Any, licence_needed: Any, refusal: Any, us_design: Any, in_china: Any
-) -> Any:
-    """Part of the buyers to whom a vendor may and can sell: released, licensed where needed, not refused."""
-    licensed = 1 - licence_needed * (1 - licence_grant)
-    return market_access * licensed * (1 - us_design * in_china * refusal)
+def permission(licence_grant: Any, licence_needed: Any, refusal: Any, us_design: Any, in_china: Any) -> Any:
+    """Part of the buyers to whom a vendor may sell and who may buy: licensed where needed, not refused."""
+    return (1 - licence_needed * (1 - licence_grant)) * (1 - us_design * in_china * refusal)
+
+
+@aux(dims=("vendor", "region"), unit="1")
+def availability(permission: Any, market_access: Any, patience: Any) -> Any:
+    """Part of the buyers who consider a vendor: with some patience, buyers wait for an offer that is still thin."""
+    return permission * market_access * (1 + patience) / (market_access + patience)
 
 
 @aux(dims=("vendor", "region"), unit="1")
@@ -115,6 +118,6 @@ def order_value(
 
 
 @aux(dims=("vendor", "region"), unit="chip/year")
-def order_units(order_value: Any, delivered_price: Any) -> Any:
-    """Orders by units."""
-    return order_value / delivered_price
+def order_units(order_value: Any, delivered_price: Any, market_access: Any) -> Any:
+    """Orders by units, as far as the offer is in volume; the rest of the money waits."""
+    return market_access * order_value / delivered_price

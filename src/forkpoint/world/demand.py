@@ -18,14 +18,26 @@ def ai_share_of_capex(
     ai_share_before: Any,
     ai_share_early_growth: Any,
     ai_share_after: Any,
-    ai_share_midpoint: Any,
-    ai_share_width: Any,
+    generative_rise: Any,
     model_start: Any,
 ) -> Any:
-    """Share of hyperscalers' capex that buys accelerators: a logistic step as generative AI took hold."""
-    rise = f.smooth_step(time, ai_share_midpoint, ai_share_width)
+    """Share of hyperscalers' capex that buys accelerators: it grew, and stepped up as generative AI took hold."""
     before = ai_share_before * f.exp(ai_share_early_growth * (time - model_start))
-    return before * (1 - rise) + ai_share_after * rise
+    return before * (1 - generative_rise) + ai_share_after * generative_rise
+
+
+@aux(unit="1")
+def accelerator_share_cn(
+    accelerator_share_cn_before: Any, accelerator_share_cn_after: Any, generative_rise: Any
+) -> Any:
+    """Accelerators that China's buyers want relative to the spend on accelerated servers that is observed."""
+    return accelerator_share_cn_before + (accelerator_share_cn_after - accelerator_share_cn_before) * generative_rise
+
+
+@aux(unit="1")
+def generative_rise(time: Any, ai_share_midpoint: Any, ai_share_width: Any) -> Any:
+    """How far generative AI has taken hold: a logistic step."""
+    return f.smooth_step(time, ai_share_midpoint, ai_share_width)
 
 
 @aux(dims=("region",), unit="1/year")

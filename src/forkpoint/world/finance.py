@@ -149,6 +149,12 @@ def rnd_change(rnd_goal: Any, rnd_spend: Any, hiring_rate: Any) -> Any:
     return rnd_spend * hiring_rate * (rnd_goal - rnd_spend) / (rnd_goal + rnd_spend)
 
 
+@flow(into="rnd_spend", dims=("vendor",), unit="USD/year**2")
+def rnd_joining(acquired_rnd: Any, acquisitions: Any) -> Any:
+    """Research that joins with an acquired firm (Mellanox, 2020)."""
+    return acquired_rnd * acquisitions
+
+
 @stock(dims=("vendor",), unit="USD")
 def research_in_progress(initial_rnd: Any, knowledge_lag: Any) -> Any:
     """Research paid for that has not yet become usable knowledge."""

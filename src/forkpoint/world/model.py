@@ -54,6 +54,13 @@ SERIES = (
         hold="event",
     ),
     Series(
+        name="acquisitions",
+        unit="1/year",
+        meaning="Dated acquisitions, 1 in the quarter of closing.",
+        source="Mellanox joined NVIDIA on 2020-04-27",
+        hold="event",
+    ),
+    Series(
         name="beyond_catalogue",
         unit="1",
         meaning="0 while levers and chips are observed, 1 after.",
@@ -105,6 +112,7 @@ def observed() -> dict[str, Any]:
     found["security_incidents"] = {
         float(r["time"]): float(r["value"]) for r in rows("exogenous/security_incidents.csv")
     }
+    found["acquisitions"] = {float(r["time"]): 1.0 for r in rows("exogenous/acquisitions.csv")}
     end = references()["catalogue_end"].value
     found["beyond_catalogue"] = {START: 0.0, end: 1.0}
     access = dict.fromkeys(VENDORS, 1.0)

@@ -316,9 +316,9 @@ def shipments(order_units: Any, inventory: Any, delivery_time: Any) -> Any:
 
 
 @flow(outof="inventory", into="cards_written_off", dims=("vendor", "region"), unit="chip/year")
-def write_off(inventory: Any, availability: Any, market_access: Any, writeoff_time: Any) -> Any:
-    """Cards caught by a rule or a refusal that nobody else may buy."""
-    return inventory * (market_access - availability) / writeoff_time
+def write_off(inventory: Any, permission: Any, writeoff_time: Any) -> Any:
+    """Cards caught by a rule or a refusal, that nobody else may buy."""
+    return inventory * (1 - permission) / writeoff_time
 
 
 cards = stock(0.0, dims=("vendor", "region"), unit="chip", doc="Cards in use, delivered since the start.")
