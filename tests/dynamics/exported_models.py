@@ -1,5 +1,7 @@
 """Models that the emitters are tried on: a closed one, one with delays and data, one with arrays."""
 
+# ruff: noqa: N805 - classes here are namespaces of equations
+
 from __future__ import annotations
 
 from typing import Any

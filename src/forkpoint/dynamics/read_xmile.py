@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import pairwise, product
 from pathlib import Path
 from xml.etree import ElementTree
@@ -189,7 +190,7 @@ class ModelReader:
             for labels, own in zip(self.all_labels(dims), texts, strict=True):
                 place = ElementTree.Element("element")
                 place.append(own)
-                yield self.equation(node, place, label, labels, move)
+                yield self.equation(node, place, label, labels, move, dims)
             return
         if dims and not elements and whole.formula is None and (values := self.listed(node, label, dims)):
             yield from (self.with_formula(whole, subs, Number(value)) for subs, value in values)
@@ -198,12 +199,11 @@ class ModelReader:
             yield whole
         for element in elements:
             labels = tuple(canonical(part) for part in element.get("subscript", "").split(","))
-            yield self.equation(node, element, label, labels, move)
+            yield self.equation(node, element, label, labels, move, dims)
 
     def with_formula(self, whole: Declaration, labels: tuple[str, ...], formula: Expression) -> Declaration:
         """The declaration of one element of a list of numbers."""
-        return Declaration(whole.label, whole.kind, formula, labels, unit=whole.unit, meaning=whole.meaning,
-                           inflows=whole.inflows, outflows=whole.outflows, non_negative=whole.non_negative)  # fmt: skip
+        return replace(whole, formula=formula, subscripts=labels, over=whole.subscripts)
 
     def all_labels(self, dims: tuple[str, ...]) -> list[tuple[str, ...]]:
         """The labels of all elements, the last dimension fastest."""
@@ -224,7 +224,7 @@ class ModelReader:
 
     def equation(
         self, node: ElementTree.Element, place: ElementTree.Element, label: str, subscripts: tuple[str, ...],
-        move: Callable[[Expression], Expression],
+        move: Callable[[Expression], Expression], over: tuple[str, ...] = (),
     ) -> Declaration:  # fmt: skip
         """One equation: its own formula and graphical function, or the variable's where the element has none."""
         kind = KINDS[node.tag]
@@ -242,7 +242,7 @@ class ModelReader:
         }
         initial = self.formula((node.findtext("init_eqn") or "").strip(), label, subscripts, move)
         return Declaration(
-            label, kind, formula, subscripts, lookup=lookup, non_negative=non_negative, inflows=flows["inflow"],
+            label, kind, formula, subscripts, over, lookup=lookup, non_negative=non_negative, inflows=flows["inflow"],
             outflows=flows["outflow"], active_initial=initial if kind != "stock" else None,
             unit=(node.findtext("units") or "").strip(), meaning=" ".join((node.findtext("doc") or "").split()),
         )  # fmt: skip

@@ -66,7 +66,8 @@ class Writer:
 
     def module(self) -> str:
         """The whole text."""
-        system = self.model.system()
+        varying = frozenset(name for name in self.inputs.varying if name in self.model.parameters)
+        system = self.model.system().with_varying(varying, frozenset())
         constant = {e.name for e in system.constants}
         initials = [e for e in system.initials if e.name not in constant]
         parts = [
@@ -232,11 +233,19 @@ function place(v, levers) {
   }
 }
 
+function column(history, size, slot, count) {
+  const rows = history.length / size;
+  const values = new Float64Array(rows * count);
+  for (let n = 0, to = 0; n < rows; n++) {
+    for (let e = 0, from = n * size + slot; e < count; e++) values[to++] = history[from++];
+  }
+  return values;
+}
+
 export function simulate(levers = {}) {
   const v = new Float64Array(%(size)d);
   const start = %(start)s, step = %(step)s, steps = %(count)d;
-  const result = { time: new Float64Array(steps + 1) };
-  for (const name of SAVED) result[name] = new Float64Array((steps + 1) * SLOTS[name][1]);
+  const history = new Float64Array((steps + 1) * v.length);
   place(v, levers);
   v[1] = step;
   for (let n = 0; n <= steps; n++) {
@@ -246,13 +255,11 @@ export function simulate(levers = {}) {
     }
     if (n === 0) { constants(v); initials(v); }
     equations(v);
-    result.time[n] = v[0];
-    for (const name of SAVED) {
-      const [slot, count] = SLOTS[name];
-      result[name].set(v.subarray(slot, slot + count), n * count);
-    }
+    history.set(v, n * v.length);
     if (n < steps) integrate(v);
   }
+  const result = { time: column(history, v.length, 0, 1) };
+  for (const name of SAVED) result[name] = column(history, v.length, SLOTS[name][0], SLOTS[name][1]);
   return result;
 }
 """

@@ -64,7 +64,7 @@ class LatexWriter:
 
     def refuse(self, node: ast.AST) -> ModelError:
         """The error for what has no form on the page."""
-        return ModelError(f"{self.label}: '{ast.unparse(node)}' has no form on the page of equations")
+        return ModelError(f"{self.label}: '{ast.unparse(node).splitlines()[0]}' has no form on the page of equations")
 
     def body(self, statements: list[ast.stmt]) -> tuple[str, list[tuple[str, str]]]:
         """The statements of a function."""

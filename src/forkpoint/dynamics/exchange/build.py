@@ -43,7 +43,8 @@ def identifiers(names: list[str]) -> dict[str, str]:
     taken: set[str] = {*RESERVED, "f", "r"}
     found: dict[str, str] = {}
     for name in names:
-        base = re.sub(r"\W+", "_", re.sub(r"[\[,·.]+", "__", name.rstrip("]"))).strip("_") or "variable"
+        base = re.sub(r"\W+", "_", re.sub(r"[\[,·.]+", "__", name.rstrip("]")))
+        base = re.sub(r"_{3,}", "__", base).strip("_") or "variable"
         if base[0].isdigit() or keyword.iskeyword(base):
             base = f"v_{base}"
         if not base.isidentifier():

@@ -31,7 +31,8 @@ class Lookup:
 class Declaration:
     """One equation of a file: a whole variable, or the part of an array that its subscripts name.
 
-    ``formula`` is the value of an auxiliary or flow and the initial value of a stock; ``rate`` is the net flow of a
+    ``formula`` is the value of an auxiliary or flow and the initial value of a stock; ``over`` names the
+    dimensions that the subscripts are labels of, where the file says so (XMILE); ``rate`` is the net flow of a
     stock that is written as an integral (Vensim), ``inflows`` and ``outflows`` name its flows (XMILE).
     """
 
@@ -39,6 +40,7 @@ class Declaration:
     kind: Kind
     formula: Expression | None = None
     subscripts: tuple[str, ...] = ()
+    over: tuple[str, ...] = ()
     exceptions: tuple[tuple[str, ...], ...] = ()
     rate: Expression | None = None
     inflows: tuple[str, ...] = ()

@@ -85,7 +85,8 @@ class Spread:
             for labels in product(*map(self.labels_of, declaration.subscripts)):
                 if labels in excluded:
                     continue
-                bound = {
+                bound = dict(zip(declaration.over, labels, strict=False))
+                bound |= {
                     subscript: label
                     for subscript, label in zip(declaration.subscripts, labels, strict=True)
                     if subscript in self.draft.dimensions

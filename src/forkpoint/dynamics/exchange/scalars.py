@@ -266,10 +266,13 @@ class Scalars:
                 assert element.declaration.formula is not None
                 return self.arrays.scalar(element.declaration.formula, element)
             if variable is None or variable.kind != "aux":
-                raise InputError(f"{self.draft.file}: '{self.owner}': '{name}' must be a constant here")
+                raise InputError(f"'{name}' must be a constant here")
             return variable.formula
 
-        return evaluate_constant(formula, value_of, self.draft.dialect, self.lookups)
+        try:
+            return evaluate_constant(formula, value_of, self.draft.dialect, self.lookups)
+        except InputError as error:
+            raise self.draft.error(self.owner, str(error)) from error
 
     def element_of(self, name: str) -> Element | None:
         """The auxiliary element of a scalar name, also before it is translated."""
