@@ -133,12 +133,19 @@ def run_held(
     at_start: bool = False,
     **options: Any,
 ) -> Trajectory:
-    """A run in which each link carries the path of its input in ``reference`` (``at_start``: its first value)."""
+    """A run in which each link carries the path of its input in ``reference`` (``at_start``: its first value).
+
+    Raises RunError, naming the held links, where the model does not survive without them, as a stock whose outflow no
+    longer sees it.
+    """
     held = {}
     for source, target in links:
         path = np.asarray(reference[source])
         held[source, target] = np.broadcast_to(path[:1], path.shape) if at_start else path
-    return model.run(levers, held=held, **options)
+    try:
+        return model.run(levers, held=held, **options)
+    except RunError as error:
+        raise RunError(f"with {', '.join(f'{a} → {b}' for a, b in links)} held, {error}") from error
 
 
 def total_at_end(trajectory: Trajectory, output: str) -> float:
