@@ -1,0 +1,103 @@
+"""What was known on a day, and how far a run of the world is from it.
+
+Residuals are differences on each series' own scale (logs, log-odds), in units of the observation's error. Rows that
+repeat a figure (a year and its quarters, one figure in two reports) share its weight.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forkpoint.catalog import Observation
+from forkpoint.uncertainty.parameters import parameter_values
+from forkpoint.world.model import START, STEP, world
+from forkpoint.world.observables import Observable, matched, year
+from forkpoint.world.run import inputs
+from forkpoint.world.scenario import Scenario, scenario
+
+Floats: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The observations that a day's calibration may use, as residuals of a run over draws."""
+
+    as_of: dt.date
+    groups: Mapping[Observable, tuple[Observation, ...]]
+    exogenous: Mapping[str, Any]
+    stop: float
+
+    @property
+    def count(self) -> int:
+        """Number of observations."""
+        return sum(len(rows) for rows in self.groups.values())
+
+    @property
+    def rows(self) -> list[tuple[Observable, Observation]]:
+        """Every observation with its observable, in the order of the residuals."""
+        return [(o, row) for o, rows in self.groups.items() for row in rows]
+
+    def predictions(self, z: Floats) -> Floats:
+        """Predictions for every observation and draw of coordinates ``z`` (coordinate, draw), in the series' units."""
+        result = self._run(z)
+        parts = []
+        for observable, rows in self.groups.items():
+            weights = observable.weights(rows, result.time, STEP)
+            parts.append(np.asarray(observable.predict(result, world(), weights)))
+        return np.concatenate(parts)
+
+    def residuals(self, z: Floats) -> Floats:
+        """Scaled residuals (observation, draw)."""
+        predictions = self.predictions(z)
+        found, row = np.empty_like(predictions), 0
+        for observable, rows in self.groups.items():
+            observed = observable.transformed(np.array([r.value for r in rows], dtype=float))[:, None]
+            part = slice(row, row + len(rows))
+            found[part] = (observable.transformed(predictions[part]) - observed) / observable.error
+            row += len(rows)
+        return np.nan_to_num(found, nan=1e3, posinf=1e3, neginf=-1e3) * self.weights[:, None]
+
+    @property
+    def weights(self) -> Floats:
+        """Square roots of each row's share in the figures that it repeats."""
+        return np.sqrt([1.0 / _repeats(row, rows) for rows in self.groups.values() for row in rows])
+
+    def _run(self, z: Floats) -> Any:
+        needed = sorted({v for o in self.groups for v in o.variables})
+        draws = {n: v for n, v in parameter_values(z).items() if n not in self.exogenous}
+        return world().run(self.exogenous, stop=self.stop, draws=draws, outputs=needed, engine="jax", on_error="mark")
+
+
+def evidence(observations: Iterable[Observation], as_of: dt.date, of: str | Scenario = "as-it-was") -> Evidence:
+    """The fitted series' actual and estimated figures that were public on a day."""
+    known = [
+        o
+        for o in observations
+        if o.actual_or_estimate_or_forecast != "forecast"
+        and o.known_from <= as_of
+        and o.period_end <= as_of
+        and year(o.period_start) >= START
+    ]
+    groups = {o: tuple(rows) for o, rows in matched(known).items() if o.fit}
+    stop = float(np.ceil(year(as_of) / STEP) * STEP) + STEP
+    return Evidence(as_of, groups, inputs(scenario(of)), stop)
+
+
+def _repeats(row: Observation, rows: Iterable[Observation]) -> float:
+    """How many rows of the same series and entity stand for the time that this one covers (itself included)."""
+    own = max((row.period_end - row.period_start).days, 1)
+    count = 0.0
+    for other in rows:
+        if other.entity != row.entity:
+            continue
+        shared = (min(row.period_end, other.period_end) - max(row.period_start, other.period_start)).days
+        if other is row or shared > 0:
+            longer = max(own, (other.period_end - other.period_start).days, 1)
+            count += 1.0 if other is row else shared / longer
+    return max(count, 1.0)
