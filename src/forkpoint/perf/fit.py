@@ -7,14 +7,19 @@ alone. Cross-validation leaves out one whole source at a time. No parameter belo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from forkpoint.catalog import Measurement
-from forkpoint.perf.efficiency import Entry, Parameters
+from forkpoint.errors import InputError
+from forkpoint.files import read_text, write_atomically
+from forkpoint.perf import training_rows
+from forkpoint.perf.efficiency import FILE, Entry, Parameters, parameters
 
 Predict = Callable[[Parameters], Any]
 """The metric of one row under parameters whose values may be arrays."""
@@ -38,13 +43,20 @@ class FitCase:
         return self.row.source_title
 
 
-@dataclass(frozen=True)
-class FitResult:
-    """Fitted values, each row's log error under them, and its error when its source was left out."""
+def training_cases(rows: Iterable[Measurement]) -> list[FitCase]:
+    """Training rows as cases, each with the plan that the shipped parameters choose where the row leaves it open."""
+    cases = []
+    for row in rows:
+        try:
+            case = training_rows.case_of(row, parameters())
+        except InputError:
+            continue
+        cases.append(FitCase(row, _predictor(case)))
+    return cases
 
-    values: dict[str, float]
-    errors: dict[str, float]
-    held_out: dict[str, float]
+
+def _predictor(case: training_rows.TrainingCase) -> Predict:
+    return lambda p: training_rows.predict(case, p)[0]
 
 
 def fit(
@@ -129,3 +141,28 @@ def _robust(error: np.ndarray) -> np.ndarray:
     scaled = error / ROBUST_SCALE
     rooted: np.ndarray = np.sign(error) * ROBUST_SCALE * np.sqrt(2.0 * (np.sqrt(1.0 + scaled**2) - 1.0))
     return rooted
+
+
+def spreads(errors: dict[str, float], cases: Sequence[FitCase]) -> dict[str, tuple[float, float]]:
+    """The 10th and 90th percentile of ln(measured / predicted rate) for dense and expert training."""
+    kinds: dict[str, list[float]] = {}
+    for case in cases:
+        slow = -1.0 if case.row.metric in ("step_seconds", "gpu_hours") else 1.0
+        kind = "train-moe" if case.row.moe_experts else "train-dense"
+        kinds.setdefault(kind, []).append(-slow * errors[case.row.id])
+    return {k: (float(np.quantile(v, 0.1)), float(np.quantile(v, 0.9))) for k, v in sorted(kinds.items())}
+
+
+def write_parameters(values: dict[str, float], ranges: dict[str, tuple[float, float]], path: Path = FILE) -> Path:
+    """Put fitted values and ranges into the parameter file; priors, bounds and sources stay as they are."""
+    lines = []
+    for line in read_text(path).splitlines():
+        match = re.match(r"  ([\w-]+): \{value: [^,]+, (.*)$", line)
+        kind = re.match(r"  ([\w-]+): \{low: ", line)
+        if match and match[1] in values:
+            line = f"  {match[1]}: {{value: {values[match[1]]:.4g}, {match[2]}"
+        elif kind and kind[1] in ranges:
+            low, high = ranges[kind[1]]
+            line = f"  {kind[1]}: {{low: {low:.3f}, high: {high:.3f}}}"
+        lines.append(line)
+    return write_atomically(path, "\n".join(lines) + "\n")

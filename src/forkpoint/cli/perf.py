@@ -1,0 +1,267 @@
+"""``predict``, ``plan``, ``fit-perf``: what chips do with a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from forkpoint.cli.output import emit_step, emit_table, json_option, machine_options, print_json, to_csv
+from forkpoint.errors import InputError
+
+_RECOMPUTE = click.Choice(["none", "selective", "full"])
+_SCHEDULE = click.Choice(["1f1b", "zero-bubble", "dualpipe"])
+
+
+def _job_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options of a training job and its plan."""
+    for option in reversed(
+        (
+            click.option("--sequence", type=click.IntRange(1), help="Tokens of a training sequence [4096]."),
+            click.option("--batch", type=click.FloatRange(1), help="Sequences a step (or at once, when serving)."),
+            click.option("--precision", help="bf16, fp16, fp8, mxfp8, int8, nvfp4, … [bf16]."),
+            click.option("--cluster", help="A reference cluster or a YAML file [the chip's usual one]."),
+            click.option("--tp", type=click.IntRange(1), help="Tensor parallelism."),
+            click.option("--pp", type=click.IntRange(1), help="Pipeline stages."),
+            click.option("--vpp", type=click.IntRange(1), help="Interleaved chunks a stage."),
+            click.option("--ep", type=click.IntRange(1), help="Expert parallelism."),
+            click.option("--cp", type=click.IntRange(1), help="Context parallelism."),
+            click.option("--micro-batch", type=click.IntRange(1), help="Sequences of a micro-batch."),
+            click.option("--recompute", type=_RECOMPUTE, help="Recomputation of activations."),
+            click.option("--zero", type=click.IntRange(0, 3), help="ZeRO stage."),
+            click.option("--schedule", type=_SCHEDULE, help="Pipeline schedule."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  forkpoint predict --model gpt3-175b --chip H100 --chips 1024 --precision fp8
+  forkpoint predict --model llama-3.1-70b --chip A100 --chips 64 --tp 8 --pp 4 --micro-batch 1 --recompute selective
+  forkpoint predict --model deepseek-v3 --chip H20 --chips 16 --job decode --tp 16 --precision fp8
+  forkpoint predict --measured rows.csv --out predictions.csv
+
+What the plan leaves open is searched. docs/performance-model.md has formulas and scores."""
+)
+@click.option("--model", help="A model by name, or a config.json.")
+@click.option("--chip", help="An accelerator, as you would type it.")
+@click.option("--chips", type=click.IntRange(1, 10_000_000), default=8, show_default=True, help="How many chips.")
+@click.option("--job", type=click.Choice(["train", "prefill", "decode", "serve"]), default="train", show_default=True)
+@_job_options
+@click.option("--input", "input_tokens", type=click.FloatRange(1), help="Prompt tokens of a request [2048].")
+@click.option("--output", "output_tokens", type=click.FloatRange(1), help="New tokens of a request [256].")
+@click.option("--waterfall", type=click.Path(dir_okay=False), help="Write a picture of where the time goes (PNG, SVG).")
+@click.option("--measured", type=click.Path(exists=True, dir_okay=False), help="Predict every row of a CSV file.")
+@click.option("--out", type=click.Path(dir_okay=False), help="Where the predictions of --measured go.")
+@click.option("--by", type=click.Choice(["kind", "chip"]), default="kind", help="Groups of the score table.")
+@json_option
+def predict(
+    model: str | None,
+    chip: str | None,
+    chips: int,
+    job: str,
+    waterfall: str | None,
+    measured: str | None,
+    out: str | None,
+    by: str,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Time, rate, memory, energy, cost and what binds, for a model on chips."""
+    if measured:
+        _batch(measured, out, by, as_json)
+        return
+    if out:
+        raise InputError("--out belongs to --measured")
+    if not model or not chip:
+        raise InputError("say --model and --chip (or --measured rows.csv)")
+    from forkpoint.perf.jobs import predict as predict_job
+
+    found = predict_job(model, chip, chips, job, **{k: v for k, v in options.items() if v is not None})
+    if waterfall:
+        from forkpoint.perf.picture import write_waterfall
+
+        write_waterfall(found, waterfall)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        emit_step(found.explain())
+
+
+def _batch(measured: str, out: str | None, by: str, as_json: bool) -> None:
+    from forkpoint.files import write_atomically
+    from forkpoint.perf import measured as batch
+
+    records = batch.by_id(batch.read_measurements(measured))
+    with _progress("rows") as advance:
+        rows = batch.predict_file(measured, advance)
+    if out:
+        write_atomically(out, to_csv(rows, batch.COLUMNS))
+    table = batch.scores([r for r in rows if r["id"] in records], records, by)
+    skipped = [r for r in rows if r.get("skipped")]
+    if as_json:
+        print_json({"scores": table, "skipped": [{"id": r["id"], "reason": r["skipped"]} for r in skipped]})
+        return
+    headings = {
+        "group": "", "rows": "rows", "mean_pct": "mean %", "median_pct": "median %", "p90_pct": "p90 %",
+        "signed_median_pct": "signed %", "by_source_pct": "by source %", "coverage_pct": "in range %",
+        "constant_pct": "one constant %",
+    }  # fmt: skip
+    note = f"{len(skipped)} of {len(rows)} rows skipped" + "".join(
+        f"\n  {r['id']}: {r['skipped']}" for r in skipped[:20]
+    )
+    emit_table([_rounded(r) for r in table], columns=headings, title="Absolute error of predictions", note=note)
+
+
+def _rounded(row: dict[str, Any]) -> dict[str, Any]:
+    return {k: round(v, 1) if isinstance(v, float) else v for k, v in row.items()}
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  forkpoint plan --model gpt3-175b --chip A100 --chips 4096 --batch 4096 --sequence 2048
+  forkpoint plan --model deepseek-v3 --chip H800 --chips 2048 --precision fp8 --csv
+  forkpoint plan --model llama-3.1-405b --chip 910C --chips 8192 --pareto"""
+)
+@click.option("--model", required=True, help="A model by name, or a config.json.")
+@click.option("--chip", required=True, help="An accelerator, as you would type it.")
+@click.option("--chips", type=click.IntRange(1, 10_000_000), required=True, help="How many chips.")
+@_job_options
+@click.option("--pareto", is_flag=True, help="Only plans that no other beats in both time and memory.")
+@click.option("--top", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many plans to show.")
+@machine_options
+def plan(
+    model: str, chip: str, chips: int, pareto: bool, top: int, as_json: bool, as_csv: bool, **options: Any
+) -> None:
+    """The best training plan: every combination of parallelism, priced and ranked."""
+    from forkpoint.perf.jobs import plan as search_plan
+
+    given = {k: v for k, v in options.items() if v is not None}
+    with _progress("plans") as advance:
+        found = search_plan(model, chip, chips, progress=advance, keep=top, **given)
+    chosen = found.pareto if pareto else range(min(top, len(found.plans)))
+    rows = [
+        {"plan": str(found.plans[i]), "seconds": found.seconds[i], "memory_gb": found.memory[i] / 1e9} for i in chosen
+    ]
+    reasons = "".join(f"\n  {count:,} {reason}" for reason, count in sorted(found.rejected.items()))
+    note = f"{found.tried:,} plans tried, {found.fitting:,} fit. Rejected:{reasons}"
+    headings = {"plan": "plan", "seconds": "s a step", "memory_gb": "GB a chip"}
+    if as_json:
+        print_json({"plans": rows, "tried": found.tried, "fitting": found.fitting, "rejected": found.rejected})
+        return
+    emit_table(rows, columns=headings, note=note, as_csv=as_csv)
+
+
+@click.command(
+    name="fit-perf",
+    epilog="""\b
+Examples:
+  forkpoint fit-perf --part train                     fit, cross-validate by source, print
+  forkpoint fit-perf --part all --write               and put values and ranges into the parameter files""",
+)
+@click.option("--part", type=click.Choice(["train", "infer", "all"]), default="all", show_default=True)
+@click.option("--write", is_flag=True, help="Write values and ranges into the shipped parameter files.")
+@click.option("--quick", is_flag=True, help="Fit only; no cross-validation, ranges stay.")
+@json_option
+def fit_perf(part: str, write: bool, quick: bool, as_json: bool) -> None:
+    """Fit the efficiency parameters on the public measurements; judge them on sources left out."""
+    report: dict[str, Any] = {}
+    if part in ("train", "all"):
+        report["train"] = _fit_training(write, quick)
+    if part in ("infer", "all"):
+        report["infer"] = _fit_inference(write, quick)
+    if as_json:
+        print_json(report)
+        return
+    for name, found in report.items():
+        emit_table(found["parameters"], title=f"Parameters ({name})")
+        emit_table(found["errors"], title="Mean absolute error, % (left out: fitted without the row's source)")
+
+
+def _fit_training(write: bool, quick: bool) -> dict[str, Any]:
+    from forkpoint.catalog import catalog
+    from forkpoint.perf import fit
+    from forkpoint.perf.efficiency import entries, parameters
+
+    known = entries()
+    cases = fit.training_cases(m for m in catalog().measurements if m.kind == "train")
+    values = fit.fit(cases, known)
+    inside = fit.log_errors(cases, parameters().changed(values))
+    held: dict[str, float] = {}
+    if not quick:
+        with _progress("sources") as advance:
+            start = {n: e.value for n, e in known.items()} | values
+            held = fit.cross_validate(cases, known, start, progress=advance)
+    ranges = fit.spreads(held, cases) if held else {}
+    if write:
+        fit.write_parameters(values, ranges)
+    groups = {c.row.id: "train-moe" if c.row.moe_experts else "train-dense" for c in cases}
+    table = [
+        {"parameter": n, "value": v, "prior": known[n].prior, "low": known[n].low, "high": known[n].high}
+        for n, v in values.items()
+    ]
+    return {"parameters": table, "errors": _errors(groups, inside, held), "ranges": ranges}
+
+
+def _fit_inference(write: bool, quick: bool) -> dict[str, Any]:
+    from forkpoint.catalog import catalog
+    from forkpoint.perf import inference_fit
+    from forkpoint.perf.inference_parameters import documented
+    from forkpoint.perf.inference_rows import figure_kind
+
+    rows = inference_fit.scored_rows(catalog().measurements)
+    values = inference_fit.fit(rows)
+    found = {r.row.id: r.error for r in inference_fit.residuals(rows, values) if r.error is not None}
+    held: dict[str, float] = {}
+    ranges: dict[str, tuple[float, float]] = {}
+    if not quick:
+        with _progress("sources") as advance:
+            left_out = inference_fit.cross_validate(rows, progress=advance)
+        held = {r.row.id: r.error for r in left_out if r.error is not None}
+        ranges = inference_fit.spreads(left_out)
+    if write:
+        inference_fit.write_parameters(values, ranges)
+    table = [
+        {"parameter": d.name, "value": getattr(values, d.name), "prior": d.prior, "low": d.low, "high": d.high}
+        for d in documented()
+        if d.fitted
+    ]
+    groups = {r.id: figure_kind(r) for r in rows}
+    return {"parameters": table, "errors": _errors(groups, found, held), "ranges": ranges}
+
+
+def _errors(groups: dict[str, str], inside: dict[str, float], held: dict[str, float]) -> list[dict[str, Any]]:
+    from math import expm1
+    from statistics import mean
+
+    rows = []
+    for group in sorted(set(groups.values())):
+        ids = [i for i, g in groups.items() if g == group]
+        row: dict[str, Any] = {"group": group, "rows": len(ids)}
+        for name, errors in (("fitted", inside), ("left out", held)):
+            known = [100 * abs(expm1(errors[i])) for i in ids if i in errors]
+            row[name] = round(mean(known), 1) if known else None
+        rows.append(row)
+    return rows
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on standard error that stays away when nobody watches."""
+    import sys
+
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

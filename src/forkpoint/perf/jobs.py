@@ -1,0 +1,173 @@
+"""``predict`` and ``plan``: one job on one cluster, by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from forkpoint.catalog import catalog
+from forkpoint.errors import InputError, UnknownName
+from forkpoint.perf import architectures, cluster, economics
+from forkpoint.perf import chip as machines
+from forkpoint.perf.chip import Chip
+from forkpoint.perf.cluster import Cluster
+from forkpoint.perf.efficiency import parameters, spread
+from forkpoint.perf.layers import TrainingJob
+from forkpoint.perf.memory import training_memory
+from forkpoint.perf.plan import Plan, objections
+from forkpoint.perf.prediction import Prediction, shares_of
+from forkpoint.perf.search import Grid, SearchResult, search
+from forkpoint.perf.training import training_step
+from forkpoint.perf.workload import Architecture
+
+JOBS = ("train", "prefill", "decode", "serve")
+TOKENS_A_STEP = 4 * 2**20
+"""Tokens of a training step where no batch is given (assumption: 4 M, as Llama 2)."""
+
+
+def predict(
+    model: str | Architecture, chip: str | Chip, chips: int = 8, job: str = "train", **options: Any
+) -> Prediction:
+    """What ``chips`` of ``chip`` do with ``model``.
+
+    Training options: ``sequence``, ``batch`` (sequences a step), ``precision``, ``cluster`` (name or YAML file) and a
+    plan (``tp``, ``pp``, ``vpp``, ``ep``, ``cp``, ``micro_batch``, ``recompute``, ``zero``, ``sequence_parallel``,
+    ``schedule``); what the plan leaves open is searched. Inference options: ``input_tokens``, ``output_tokens``,
+    ``batch`` (sequences at once), ``precision``, ``tp``, ``pp``. Raises InputError in words.
+    """
+    if job not in JOBS:
+        raise UnknownName("job", job, JOBS)
+    if chips < 1:
+        raise InputError(f"a job needs at least one chip; got {chips}")
+    if job == "train":
+        return _train(model, chip, chips, options)
+    from forkpoint.perf.inference_prediction import predict_inference
+
+    return predict_inference(architecture_of(model), catalog().accelerator(_id(chip)), chips, job, options)
+
+
+def architecture_of(model: str | Architecture) -> Architecture:
+    """An architecture itself, of a ``config.json``, or by name."""
+    if isinstance(model, Architecture):
+        return model
+    if model.endswith(".json") or Path(model).is_dir():
+        from forkpoint.perf.config_json import read_config
+
+        return read_config(Path(model))
+    return architectures.named(model)
+
+
+def plan(
+    model: str | Architecture,
+    chip: str | Chip,
+    chips: int,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    keep: int = 20,
+    **options: Any,
+) -> SearchResult:
+    """The best plans for training: the whole grid, or what the given plan fields leave of it."""
+    job, machine, wires, grid = _training_job(model, chip, options)
+    return search(job, machine, wires, chips, parameters(), grid=grid, keep=keep, progress=progress)
+
+
+def training_prediction(job: TrainingJob, machine: Chip, wires: Cluster, chosen: Plan, chips: int) -> Prediction:
+    """A training job under one plan. Raises InputError with every objection, or by how much it is too big."""
+    against = objections(chosen, job.arch, chips, job.batch, job.sequence)
+    if against:
+        raise InputError("this plan cannot run: " + "; ".join(against))
+    p = parameters()
+    memory = training_memory(job, chosen, p)
+    need = float(memory.total())
+    if need > machine.memory:
+        raise InputError(
+            f"this plan needs {need / 1e9:,.1f} GB a chip and {machine.name} has {machine.memory / 1e9:,.0f} GB "
+            f"({need / machine.memory - 1:.0%} too much): {chosen}"
+        )
+    step = training_step(job, machine, wires, chosen, p)
+    seconds = float(step.total())
+    shares = shares_of(step)
+    low, high = spread()["train-moe" if job.arch.is_moe else "train-dense"]
+    rate = job.tokens / seconds
+    power = economics.watts(machine, wires, min(1.0, shares["compute"] + shares["HBM"]))
+    peak = chips * machine.peak(job.precision)
+    known = machine.platform != "other"
+    wide = 1.0 if known else 1.5
+    notes = () if known else (f"nobody has published measurements of {machine.name}'s platform: wider range",)
+    ran = machine.runs_as(job.precision)
+    if machine.bits(job.precision) > 8 and job.precision.endswith(("8", "4")):
+        notes = (*notes, f"{machine.name} has no {job.precision}: computed in {ran}")
+    return Prediction(
+        job="train",
+        model=job.arch.name,
+        chip=machine.name,
+        chips=chips,
+        precision=job.precision,
+        plan=str(chosen),
+        cluster=wires.name,
+        unit_seconds=seconds,
+        rate=rate,
+        low=rate * math.exp(low * wide),
+        high=rate * math.exp(high * wide),
+        mfu=job.model_flops / seconds / peak,
+        hfu=job.hardware_flops(int(chosen.recompute)) / seconds / peak,
+        memory_gb={k: float(v) / 1e9 for k, v in memory._asdict().items()},
+        memory_limit_gb=machine.memory / 1e9,
+        watts_per_chip=power,
+        usd_per_chip_hour=economics.usd_per_hour(machine, power),
+        shares=shares,
+        notes=notes,
+    )
+
+
+def _train(model: str | Architecture, chip: str | Chip, chips: int, options: dict[str, Any]) -> Prediction:
+    given = {k: options[k] for k in _PLAN if options.get(k) is not None}
+    job, machine, wires, grid = _training_job(model, chip, options)
+    if {"tp", "pp", "micro_batch", "recompute"} <= set(given):
+        ranks = given["tp"] * given["pp"] * given.get("cp", 1)
+        if chips % ranks:
+            raise InputError(f"tp × pp × cp = {ranks} does not divide {chips:,} chips")
+        return training_prediction(job, machine, wires, Plan(dp=chips // ranks, **_numbers(given)), chips)
+    best = search(job, machine, wires, chips, parameters(), grid=grid, keep=1).best
+    return training_prediction(job, machine, wires, best, chips)
+
+
+_PLAN = ("tp", "pp", "vpp", "ep", "cp", "micro_batch", "recompute", "zero", "sequence_parallel", "schedule")
+_JOB = ("sequence", "batch", "precision", "cluster", "flash", "adapters", "balanced")
+
+
+def _training_job(
+    model: str | Architecture, chip: str | Chip, options: dict[str, Any]
+) -> tuple[TrainingJob, Chip, Cluster, Grid]:
+    for name in options:
+        if name not in (*_PLAN, *_JOB):
+            raise UnknownName("option", name, (*_PLAN, *_JOB))
+    arch = architecture_of(model)
+    machine = chip if isinstance(chip, Chip) else machines.of_accelerator(chip)
+    wires = cluster.for_chip(machine, options.get("cluster"))
+    sequence = int(options.get("sequence") or 4096)
+    batch = options.get("batch") or max(1, TOKENS_A_STEP // sequence)
+    flags = {k: bool(options[k]) for k in ("flash", "adapters", "balanced") if options.get(k) is not None}
+    job = TrainingJob(arch, sequence, float(batch), options.get("precision") or "bf16", **flags)
+    machine.peak(job.precision)
+    fixed = _numbers({k: options[k] for k in _PLAN if options.get(k) is not None})
+    return job, machine, wires, Grid(**{k: (v,) for k, v in fixed.items()})
+
+
+def _numbers(given: dict[str, Any]) -> dict[str, Any]:
+    """Plan fields as numbers: recomputation and schedule may be given by name."""
+    from forkpoint.perf.plan import RECOMPUTE, SCHEDULES
+
+    numbers = dict(given)
+    for field, names in (("recompute", RECOMPUTE), ("schedule", SCHEDULES)):
+        if isinstance(numbers.get(field), str):
+            if numbers[field] not in names:
+                raise UnknownName(field, numbers[field], names)
+            numbers[field] = names.index(numbers[field])
+    return {k: int(v) for k, v in numbers.items()}
+
+
+def _id(chip: str | Chip) -> str:
+    return chip.id if isinstance(chip, Chip) else chip
