@@ -29,6 +29,7 @@ IDEAL = inference_parameters().changed(
         "attention_share": 1.0,
         "weight_bandwidth_share": 1.0,
         "cache_bandwidth_share": 1.0,
+        "head_half_width": 0.0,
         "activation_passes": 0.0,
         "link_share": 1.0,
         "collective_us": 0.0,

@@ -10,13 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 
-from forkpoint.catalog import Accelerator, catalog
+from forkpoint.catalog import Accelerator
 from forkpoint.errors import InputError
-from forkpoint.files import read_yaml
-from forkpoint.perf.inference_parameters import FILE, InferenceParameters, inference_parameters, spread
-from forkpoint.perf.instances import ChipRate, Job, ReferenceJob, best_decode, best_prefill, reference_job
+from forkpoint.perf.inference_parameters import InferenceParameters, inference_parameters, spread, tables
+from forkpoint.perf.instances import ChipRate, Job, ReferenceJob, best_decode, best_prefill, reference_job, widening
 from forkpoint.perf.workload import Architecture
 
 
@@ -145,27 +143,12 @@ def _largest(step: object) -> str:
     return max(parts, key=parts.__getitem__) if parts else ""
 
 
-@cache
-def _measured_chips() -> tuple[frozenset[str], frozenset[str]]:
-    """Chips, and makers of chips, that some public row measures."""
-    known = catalog()
-    chips = frozenset(m.chip for m in known.measurements)
-    makers = frozenset(known.accelerators[c].vendor for c in chips if c in known.accelerators)
-    return chips, makers
-
-
 def _half_width(chip: Accelerator, job: Job) -> float:
     """Half of the 80 % range of ln(rate): from left-out sources, wider where nobody measured the chip or its maker."""
-    wider = read_yaml(FILE)["widening"]
     if job == "train":
-        base = float(wider["training"])
-    else:
-        low, high = spread()[job]
-        base = (high - low) / 2.0
-    chips, makers = _measured_chips()
-    if chip.vendor not in makers:
-        return base * float(wider["platform"])
-    return base if chip.id in chips else base * float(wider["chip"])
+        return float(tables()["widening"]["training"]) * widening(chip)
+    low, high = spread()[job]
+    return (high - low) / 2.0 * widening(chip)
 
 
 def eight_bit_ratio(chip: Accelerator, other: Accelerator) -> float | None:

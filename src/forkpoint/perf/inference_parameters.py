@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from forkpoint.errors import InputError, UnknownName
 from forkpoint.files import read_yaml
@@ -30,6 +30,7 @@ class InferenceParameters:
     attention_share: float
     weight_bandwidth_share: float
     cache_bandwidth_share: float
+    head_half_width: float
     activation_passes: float
     link_share: float
     collective_us: float
@@ -73,10 +74,16 @@ class Documented(NamedTuple):
 
 
 @cache
+def tables(path: Path = FILE) -> dict[str, Any]:
+    """The whole file: parameters, engines, ranges, reference jobs."""
+    return dict(read_yaml(path))
+
+
+@cache
 def documented(path: Path = FILE) -> tuple[Documented, ...]:
     """Every parameter with range, unit, meaning and source. Raises InputError where the file is incomplete."""
     found = []
-    entries = read_yaml(path)["parameters"]
+    entries = tables(path)["parameters"]
     for name, e in entries.items():
         entry = Documented(
             name,
@@ -110,4 +117,4 @@ def inference_parameters(path: Path = FILE) -> InferenceParameters:
 @cache
 def spread(path: Path = FILE) -> dict[str, tuple[float, float]]:
     """The 80 % interval of ln(measured / predicted) on sources left out of the fit, by kind of figure."""
-    return {kind: (float(e["low"]), float(e["high"])) for kind, e in read_yaml(path)["spread"].items()}
+    return {kind: (float(e["low"]), float(e["high"])) for kind, e in tables(path)["spread"].items()}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 from forkpoint.errors import InputError
 from forkpoint.perf.inference_cases import InferenceCase, inference_case, stated
-from forkpoint.perf.inference_parameters import InferenceParameters, inference_parameters
+from forkpoint.perf.inference_parameters import InferenceParameters, inference_parameters, spread
+from forkpoint.perf.instances import widening
 from forkpoint.perf.prefill_decode import Deployment, Pass, decode, first_token_seconds, prefill
 from forkpoint.perf.serving import (
     Request,
@@ -30,6 +32,32 @@ class RowResult(NamedTuple):
     batch: float | None
     deployment: Deployment
     instances: float
+
+
+class RowPrediction(NamedTuple):
+    """A row's own metric with its 80 % range and the term that takes most of the time."""
+
+    value: float
+    low: float
+    high: float
+    bound_by: str
+
+
+def predict_inference_row(row: Any, parameters: InferenceParameters | None = None) -> RowPrediction:
+    """The metric of an inference row in the row's unit, with its range. Raises InputError in words.
+
+    The range is that of ln(measured / predicted) on sources left out of the fit, wider where nobody has published a
+    measurement of the chip or of any chip of its maker.
+    """
+    result = row_result(row, parameters)
+    low, high = spread()[figure_kind(row)]
+    wider = widening(result.deployment.chip)
+    return RowPrediction(
+        result.value,
+        result.value * math.exp(low * wider),
+        result.value * math.exp(high * wider),
+        result.spent.bound_by,
+    )
 
 
 def row_result(row: Any, parameters: InferenceParameters | None = None) -> RowResult:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
-from forkpoint.catalog import Accelerator
+from forkpoint.catalog import Accelerator, catalog
 from forkpoint.errors import InputError
-from forkpoint.files import read_yaml
-from forkpoint.perf.inference_parameters import FILE, InferenceParameters, inference_parameters
+from forkpoint.perf.inference_parameters import InferenceParameters, inference_parameters, tables
 from forkpoint.perf.prefill_decode import Deployment, Pass, decode, prefill
 from forkpoint.perf.serving import batch_at_tpot, cache_bytes_free, engine_limits, memory_batch
 from forkpoint.perf.workload import Architecture
@@ -53,13 +53,13 @@ class ChipRate:
 
 def reference_job() -> ReferenceJob:
     """The job of ``inference_efficiency.yaml``."""
-    entry: dict[str, Any] = read_yaml(FILE)["reference_job"]
+    entry: dict[str, Any] = tables()["reference_job"]
     return ReferenceJob(**{k: v for k, v in entry.items() if k != "source"})
 
 
 def reference_models() -> list[str]:
     """Models on which all chips are compared."""
-    return list(read_yaml(FILE)["reference_models"])
+    return list(tables()["reference_models"])
 
 
 def serving_precision(chip: Accelerator, bits: int) -> str:
@@ -142,3 +142,21 @@ def _best(architecture: Architecture, chip: Accelerator, job: ReferenceJob, rate
 def _layout(d: Deployment) -> str:
     parts = [("tensor", d.tensor), ("stages", d.pipeline), ("data ranks", d.attention_data)]
     return " × ".join(f"{n} {name}" for name, n in parts if n > 1) or "1 chip"
+
+
+@cache
+def _measured() -> tuple[frozenset[str], frozenset[str]]:
+    """Chips, and makers of chips, that some public row measures."""
+    known = catalog()
+    chips = frozenset(m.chip for m in known.measurements)
+    makers = frozenset(known.accelerators[c].vendor for c in chips if c in known.accelerators)
+    return chips, makers
+
+
+def widening(chip: Accelerator) -> float:
+    """How much wider a range is for a chip, or the chips of a maker, that nobody has measured in public."""
+    wider = tables()["widening"]
+    chips, makers = _measured()
+    if chip.vendor not in makers:
+        return float(wider["platform"])
+    return 1.0 if chip.id in chips else float(wider["chip"])

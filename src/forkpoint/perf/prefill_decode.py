@@ -136,6 +136,13 @@ class Deployment:
         return 1e9 * _known(self.chip, "mem_bw_gbs")
 
     @cached_property
+    def head_width(self) -> float:
+        """Numbers of one key-value head (or latent vector) a token: what a thread block of attention reads at once."""
+        mixers = [m for m in self.architecture.mixers if m.kind != "linear"]
+        widths = [m.kv_rank + m.rope if m.kind == "latent" else m.head_dim for m in mixers]
+        return float(max(widths, default=128.0))
+
+    @cached_property
     def network(self) -> float:
         """One-way bandwidth of a chip beyond its scale-up domain, bytes/s, as its reference cluster has it."""
         return network_bandwidth(self.chip.id)
@@ -263,10 +270,11 @@ def _forward(
     a = d.architecture
     own = tokens / d.attention_data
     compute, weights = _matrix_products(d, p, tokens, own, sequences / d.attention_data)
-    attention_rate = d.peak_16bit * p.attention_share
+    filled = d.head_width / (d.head_width + p.head_half_width)
+    attention_rate = d.peak_16bit * p.attention_share * filled
     compute += score_flops / d.group / attention_rate
     cache_ways = min(d.tensor, a.kv_heads) * d.attention_data
-    cache_time = cache_bytes / cache_ways / (d.bandwidth * p.cache_bandwidth_share)
+    cache_time = cache_bytes / cache_ways / (d.bandwidth * p.cache_bandwidth_share * filled)
     score_time = cache_flops / d.group / attention_rate
     cache = _smooth_max(cache_time, score_time)
     activations = p.activation_passes * a.hidden * 2.0 * own * a.layers / (d.bandwidth * p.weight_bandwidth_share)

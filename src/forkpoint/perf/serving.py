@@ -14,12 +14,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, NamedTuple
 
 from forkpoint.errors import InputError
-from forkpoint.files import read_yaml
-from forkpoint.perf.inference_parameters import FILE, InferenceParameters, inference_parameters
+from forkpoint.perf.inference_parameters import InferenceParameters, inference_parameters, tables
 from forkpoint.perf.prefill_decode import Deployment, Pass, decode, host_share, prefill
 
 GIB = float(1 << 30)
@@ -70,13 +68,8 @@ class Served:
         return self.output_tokens_per_s / self.chips
 
 
-@cache
-def _engine_table() -> dict[str, Any]:
-    return dict(read_yaml(FILE)["engines"])
-
-
 def _engine(deployment: Deployment) -> dict[str, Any]:
-    table = _engine_table()
+    table = tables()["engines"]
     return dict(table.get(deployment.engine) or table["unstated"])
 
 
