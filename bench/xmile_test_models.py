@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import csv
 import math
+import re
 import sys
 from collections import Counter
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import numpy as np
 
 from forkpoint.dynamics.exchange.build import Imported
 from forkpoint.dynamics.exchange.formula import canonical
+from forkpoint.dynamics.read_vensim import read_vensim
 from forkpoint.dynamics.read_xmile import read_xmile
 from forkpoint.dynamics.trajectory import Trajectory
 from forkpoint.errors import ForkpointError
@@ -48,27 +50,40 @@ def readable(path: Path) -> str:
 
 def column(name: str) -> str:
     """A column's name as both sides write it: canonical, subscripts without spaces."""
-    head, _, tail = name.strip().strip('"').partition("[")
+    head, _, tail = name.strip().strip('"').replace('\\"', '"').partition("[")
     labels = ",".join(canonical(part) for part in tail.rstrip("] ").split(",")) if tail else ""
     return f"{canonical(head.strip().strip(chr(34)))}[{labels}]" if labels else canonical(head)
 
 
+def number(cell: str) -> float:
+    """A cell's number; unknown where it is empty or none."""
+    try:
+        return float(cell)
+    except ValueError:
+        return math.nan
+
+
+def rounding(cell: str) -> float:
+    """Half a unit of the last digit printed, where fewer than six are."""
+    digits = re.fullmatch(r"-?(\d+)\.(\d+)(?:[eE]([+-]?\d+))?", cell)
+    if digits is None:
+        return 0.0
+    shown = (digits[1] + digits[2]).lstrip("0")
+    return 0.5 * 10.0 ** (int(digits[3] or 0) - len(digits[2])) if len(shown) < 6 else 0.0
+
+
 def canonical_output(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Times and columns of an output file; an empty cell repeats the one above it (Vensim saves constants once)."""
+    """Times and columns (value, rounding) of an output file; Vensim saves constants in the first row only."""
     rows = list(csv.reader(readable(path).splitlines(), delimiter="," if path.suffix == ".csv" else "\t"))
     header, body = rows[0], [row for row in rows[1:] if any(cell.strip() for cell in row)]
     columns: dict[str, np.ndarray] = {}
     for index, name in enumerate(header):
-        values: list[float] = []
-        for row in body:
-            cell = row[index].strip() if index < len(row) else ""
-            try:
-                values.append(float(cell))
-            except ValueError:
-                values.append(values[-1] if values and not cell else math.nan)
-        columns.setdefault(column(name), np.array(values))
+        cells = [row[index].strip() if index < len(row) else "" for row in body]
+        if cells and cells[0] and not any(cells[1:]):
+            cells = cells[:1] * len(cells)
+        columns.setdefault(column(name), np.array([(number(cell), rounding(cell)) for cell in cells]))
     first = column(header[0])
-    return columns[first], {n: v for n, v in columns.items() if n not in CLOCK and n != first}
+    return columns[first][:, 0], {n: v for n, v in columns.items() if n not in CLOCK and n != first}
 
 
 def outputs_beside(model: Path) -> list[Path]:
@@ -83,12 +98,13 @@ def difference(imported: Imported, run: Trajectory, output: Path) -> str:
     missing = [n for n in expected if n not in ours]
     if missing:
         return f"columns not in the model: {', '.join(missing[:4])}"
-    for name, reference in expected.items():
+    for name, cells in expected.items():
+        reference, digits = cells[:, 0], cells[:, 1]
         on_grid = np.interp(times, run.time, ours[name])
         known = np.isfinite(reference)
         # Vensim saves single precision: what is left where terms cancel is noise of the size of the column.
         scale = float(np.max(np.abs(reference[known]), initial=0.0))
-        close = np.isclose(on_grid, reference, rtol=RTOL, atol=ATOL * scale + 1e-12)
+        close = np.isclose(on_grid, reference, rtol=RTOL, atol=ATOL * scale + 1e-12 + digits)
         if not close[known].all():
             at = int(np.flatnonzero(known & ~close)[0])
             return f"'{name}' at time {times[at]:g}: {on_grid[at]:.8g}, expected {reference[at]:.8g}"
@@ -114,7 +130,7 @@ def compare(model: Path, name: str) -> Outcome:
     return Outcome(name, False, found[0])
 
 
-READERS = {".xmile": read_xmile, ".stmx": read_xmile}
+READERS = {".xmile": read_xmile, ".stmx": read_xmile, ".mdl": read_vensim}
 
 
 def main() -> int:

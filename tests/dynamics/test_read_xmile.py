@@ -184,7 +184,7 @@ SHELL = """<xmile xmlns="http://docs.oasis-open.org/xmile/ns/XMILE/v1.0">
         ('<aux name="a"><eqn>???</eqn></aux>', "written without it"),
         ('<aux name="a"/>', "it has no equation"),
         ('<stock name="s"><eqn>1</eqn><conveyor><len>4</len></conveyor></stock>', "a conveyor, which"),
-        ('<aux name="a"><eqn>DELAY(TIME, TIME)</eqn></aux>', "must be a constant"),
+        ('<aux name="a"><eqn>DELAYN(TIME, 3, 1.5)</eqn></aux>', "whole number"),
         ('<aux name="a"><eqn>TIME</eqn><gf><xpts>1,0</xpts><ypts>0,1</ypts></gf></aux>', "rising x values"),
         ('<aux name="a"><dimensions><dim name="d"/></dimensions><eqn>1</eqn></aux><aux name="b"><eqn>a[q]</eqn></aux>',
          "no dimension or label is called 'q'"),

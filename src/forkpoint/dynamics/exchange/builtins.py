@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -133,11 +134,11 @@ def namespace() -> dict[str, Any]:
 def evaluate_constant(
     formula: Expression, formula_of: Callable[[str], Expression], dialect: str, lookups: Mapping[str, Lookup]
 ) -> float:
-    """The number that a formula of constants stands for. Raises InputError where it depends on time or on itself."""
+    """The number that a formula stands for, given those of the names in it. Raises InputError where it needs itself."""
     pending: list[str] = []
 
     def inline(name: str) -> str:
-        if name == "time" or name in pending:
+        if name in pending:
             raise InputError(f"'{name}' must be a constant here")
         pending.append(name)
         code = Coder(dialect, inline, lookups, name).value(formula_of(name))
@@ -145,4 +146,5 @@ def evaluate_constant(
         return code
 
     code = Coder(dialect, inline, lookups, "constant").value(formula)
-    return float(eval(code, namespace()))
+    clock = {name: inline(name) for name in ("time", "time_step") if re.search(rf"\b{name}\b", code)}
+    return float(eval(code, namespace() | {name: float(eval(value, namespace())) for name, value in clock.items()}))

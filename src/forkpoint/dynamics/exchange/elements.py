@@ -29,7 +29,8 @@ Key = tuple[str, tuple[str, ...]]
 """A scalar: the variable's canonical name and the labels of the element."""
 
 REDUCTIONS = {"sum", "mean", "prod", "min", "max", "vmin", "vmax", "size", "elmcount", "stddev"}
-VECTORS = {"rank", "vector_rank", "vector_order", "vector_sort_order", "vector_select", "vector_elm_map"}
+VECTORS = {"rank", "vector_rank", "vector_order", "vector_sort_order", "vector_select", "vector_elm_map",
+           "invert_matrix"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -210,7 +211,7 @@ class Spread:
         axes = self.axes.get(name)
         if axes is None:
             if name in element.bound:
-                return Number(float(self.draft.dimensions[name].index(element.bound[name]) + 1))
+                return Number(float(self.position_of(element.bound[name], name)))
             if name in self.draft.labels and not subscripts:
                 return Number(float(self.position_of(name)))
             return Name(name)
@@ -248,9 +249,12 @@ class Spread:
                 extended.append((here if condition is None else Binary("and", condition, here), [*labels, label]))
         return extended
 
-    def position_of(self, label: str) -> int:
-        """Position, counted from 1, of a label in the first dimension that has it."""
-        return next((d.index(label) + 1 for d in self.draft.dimensions.values() if label in d), 0)
+    def position_of(self, label: str, dimension: str = "") -> int:
+        """Position of a label, from 1: in the dimension named (XMILE) or the largest that has it (Vensim)."""
+        holding = [d for d in self.draft.dimensions.values() if label in d]
+        if dimension and self.draft.dialect == "xmile":
+            return self.draft.dimensions[dimension].index(label) + 1
+        return max(holding, key=len).index(label) + 1 if holding else 0
 
     def completed(self, name: str, subscripts: tuple[Expression, ...], element: Element) -> tuple[Expression, ...]:
         """A bare array name inside an array equation takes the left side's dimensions, each where its labels fit."""
@@ -362,7 +366,35 @@ class Spread:
         """Functions that look at a whole vector from one element, written out."""
         if function in ("rank", "vector_rank", "vector_order", "vector_sort_order"):
             return self.ordering(function, arguments, element)
+        if function == "invert_matrix":
+            return self.inverse(arguments[0], element)
         raise self.draft.error(element.declaration, f"the function {function.upper()} is not translated")
+
+    def inverse(self, matrix: Expression, element: Element) -> Expression:
+        """One element of the inverse of a small matrix: cofactor over determinant (Cramer's rule)."""
+        rows, columns = (
+            matrix.subscripts[-2:] if isinstance(matrix, Name) and len(matrix.subscripts) > 1 else (None, None)
+        )
+        if not (isinstance(matrix, Name) and isinstance(rows, Name) and isinstance(columns, Name)):
+            raise self.draft.error(
+                element.declaration, "INVERT MATRIX needs an array over two dimensions of the left side"
+            )
+        axes = [self.dimension(name.name, element) for name in (rows, columns)]
+        if len(axes[0]) != len(axes[1]) or len(axes[0]) > 4:
+            raise self.draft.error(
+                element.declaration, "INVERT MATRIX is translated for square matrices of up to 4 rows"
+            )
+        entries = [
+            [
+                self.scalar(matrix, replace(element, bound={**element.bound, rows.name: row, columns.name: column}))
+                for column in axes[1]
+            ]
+            for row in axes[0]
+        ]
+        row, column = (axis.index(element.bound[n.name]) for axis, n in zip(axes, (rows, columns), strict=True))
+        cofactor = determinant(minor(entries, column, row)) if len(entries) > 1 else Number(1.0)
+        signed = cofactor if (row + column) % 2 == 0 else Unary("-", cofactor)
+        return Binary("/", signed, determinant(entries))
 
     def ordering(self, function: str, arguments: tuple[Expression, ...], element: Element) -> Expression:
         """RANK (1 = smallest when the second argument is positive) and VECTOR SORT ORDER (0 = first place)."""
@@ -384,6 +416,22 @@ class Spread:
             for index, rank in enumerate(ranks)
         ]
         return joined("+", terms)
+
+
+def minor(matrix: Sequence[Sequence[Expression]], row: int, column: int) -> list[list[Expression]]:
+    """The matrix without one row and one column."""
+    return [[x for c, x in enumerate(line) if c != column] for r, line in enumerate(matrix) if r != row]
+
+
+def determinant(matrix: Sequence[Sequence[Expression]]) -> Expression:
+    """The determinant of a small matrix, written out by its first row."""
+    if len(matrix) == 1:
+        return matrix[0][0]
+    result: Expression = Binary("*", matrix[0][0], determinant(minor(matrix, 0, 0)))
+    for column in range(1, len(matrix)):
+        term = Binary("*", matrix[0][column], determinant(minor(matrix, 0, column)))
+        result = Binary("-" if column % 2 else "+", result, term)
+    return result
 
 
 def before_count(items: Sequence[Expression], index: int, direction: Expression) -> Expression:

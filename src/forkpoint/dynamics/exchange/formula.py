@@ -106,7 +106,7 @@ def canonical(name: str) -> str:
     """The form under which both tools compare names: ``" Net  Flow\\n"`` and ``net_flow`` are one name."""
     bare = name.strip()
     if len(bare) >= 2 and bare[0] == bare[-1] == '"':
-        bare = bare[1:-1]
+        bare = bare[1:-1].replace('\\"', '"')
     return _SPACE.sub("_", bare).strip("_").casefold() or bare
 
 
@@ -140,6 +140,9 @@ def tokens(text: str, where: str, word_operators: bool = True) -> list[Token]:
             kind, word = "operator", word.strip(":").casefold()
         elif kind == "word" and word_operators and word.casefold() in _WORD_OPERATORS:
             kind, word = "operator", word.casefold()
+        if kind == "number" and joinable and (rest := re.match(r"[\w$'.]+", text[position:])):
+            # "supply 1d": a name that goes on with a digit.
+            word, position = word + rest.group(), position + rest.end()
         joins = kind == "word" or (kind == "number" and joinable)
         if joins and joinable and found:
             found[-1] = Token("word", f"{found[-1].text} {word}", found[-1].position)

@@ -7,9 +7,11 @@ TRUE hold values for whole steps; as stocks whose flow is (new − old) / step t
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import floor
 from typing import TYPE_CHECKING, TypeAlias
 
 from forkpoint.dynamics.exchange.formula import Binary, Call, Expression, Name, Number
+from forkpoint.errors import InputError
 
 if TYPE_CHECKING:
     from forkpoint.dynamics.exchange.scalars import Scalars
@@ -91,7 +93,7 @@ def delay(model: Scalars, arguments: Arguments, order: int, initial: Expression 
 
 def pipeline(model: Scalars, arguments: Arguments, initial: Expression | None) -> Expression:
     """Fixed delay by a constant time: one stock a step."""
-    steps = round(model.constant(argument(model, arguments, 1, "time")) / model.draft.step)
+    steps = floor(model.constant(argument(model, arguments, 1, "time")) / model.draft.step + 0.5)
     if steps > 2000:
         raise model.draft.error(
             model.owner, f"a fixed delay of {steps} steps is more than the 2000 that are translated"
@@ -149,6 +151,14 @@ def net_present_value(model: Scalars, arguments: Arguments) -> Expression:
     return times(plus(value, times(times(stream, STEP), discount)), factor)
 
 
+def time_value(model: Scalars, arguments: Arguments) -> Expression:
+    """GET TIME VALUE(from, offset, kind): the time now (0) or at the start (1), plus an offset."""
+    origin, kind = (model.constant(argument(model, arguments, n, "origin, offset, kind")) for n in (0, 2))
+    if kind != 0 or origin not in (0, 1):
+        raise model.draft.error(model.owner, "GET TIME VALUE is translated for model time only, not for calendar dates")
+    return plus(Name("time") if origin == 0 else Number(model.draft.start), arguments[1])
+
+
 def sample_if_true(model: Scalars, arguments: Arguments) -> Expression:
     """The input where the condition holds, else what was last taken."""
     condition, value, start = (argument(model, arguments, n, "condition, input, initial value") for n in range(3))
@@ -158,6 +168,15 @@ def sample_if_true(model: Scalars, arguments: Arguments) -> Expression:
     return current
 
 
+def most_stages(model: Scalars, arguments: Arguments) -> int:
+    """How many stages Vensim allows: none shorter than a step, where the time is known at the start."""
+    try:
+        time = model.constant(argument(model, arguments, 1, "time"))
+    except InputError:
+        return 1000
+    return max(1, floor(time / model.draft.step + 1e-9)) if time == time else 1000
+
+
 def ordered(
     rule: Callable[..., Expression], order: int | None, initial_at: int | None, order_at: int | None = None
 ) -> Remember:
@@ -165,6 +184,8 @@ def ordered(
 
     def remember(model: Scalars, arguments: Arguments) -> Expression:
         stages = order if order is not None else order_of(model, argument(model, arguments, order_at or 0, "order"))
+        if rule is delay and order_at is not None and model.draft.dialect == "vensim":
+            stages = min(stages, most_stages(model, arguments))
         start = arguments[initial_at] if initial_at is not None and initial_at < len(arguments) else None
         return rule(model, arguments, stages, start)
 
@@ -191,6 +212,7 @@ MEMORY: dict[str, dict[str, Remember]] = {
         "delay3": ordered(delay, 3, None), "delay3i": ordered(delay, 3, 2),
         "delay_n": ordered(delay, None, 2, 3), "delay_fixed": fixed, "initial": initial, "reinitial": initial,
         "trend": trend, "forecast": forecast, "npv": net_present_value, "sample_if_true": sample_if_true,
+        "get_time_value": time_value,
     },
 }  # fmt: skip
 """Functions that remember, by dialect and canonical name."""

@@ -10,6 +10,7 @@ from forkpoint.dynamics.exchange.draft import Draft, Lookup, MacroText
 from forkpoint.dynamics.exchange.elements import Element, Spread, scalar_name
 from forkpoint.dynamics.exchange.formula import Binary, Call, Expression, Name, Number, Table, Unary
 from forkpoint.dynamics.exchange.memory import MEMORY
+from forkpoint.dynamics.variables import RESERVED
 from forkpoint.errors import InputError, UnknownName
 
 CLOCK = {
@@ -129,6 +130,8 @@ class Scalars:
     def attach(self, name: str, stock: str, positive: bool) -> bool:
         """Make an auxiliary a flow of this stock if that end of it is free."""
         variable = self.variables.get(name)
+        if name in RESERVED:
+            return False
         if variable is None:
             raise UnknownName("flow", name, self.variables, where=f"{self.draft.file}: stock '{stock}'")
         if variable.kind == "stock" or (variable.into if positive else variable.outof):
@@ -255,17 +258,17 @@ class Scalars:
                 raise UnknownName("variable", name, known, where=where)
 
     def constant(self, formula: Expression) -> float:
-        """The value of a formula that does not change in a run. Raises InputError where it does."""
+        """The value of a formula at the start of a run. Raises InputError where it cannot be told from constants."""
         from forkpoint.dynamics.exchange.builtins import evaluate_constant
 
         def value_of(name: str) -> Expression:
-            if name == "time_step":
-                return Number(self.draft.step)
+            if name in RESERVED:
+                return Number(self.draft.step if name == "time_step" else self.draft.start)
             variable = self.variables.get(name)
             if variable is None and (element := self.element_of(name)) is not None:
                 assert element.declaration.formula is not None
                 return self.arrays.scalar(element.declaration.formula, element)
-            if variable is None or variable.kind != "aux":
+            if variable is None:
                 raise InputError(f"'{name}' must be a constant here")
             return variable.formula
 
@@ -282,7 +285,8 @@ class Scalars:
 
 
 def lookup_of(points: Sequence[tuple[float, float]]) -> Lookup:
-    """The graphical function through points."""
+    """The graphical function through points, in rising order of x."""
+    points = sorted(points, key=lambda point: point[0])
     return Lookup(tuple(x for x, _ in points), tuple(y for _, y in points))
 
 
