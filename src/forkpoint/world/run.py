@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import numpy as np
 
 from forkpoint.dynamics.trajectory import Trajectory
 from forkpoint.errors import InputError
+from forkpoint.files import read_yaml
 from forkpoint.world.levers import Setting, apply, parse_setting, setting
 from forkpoint.world.model import START, STEP, STOP, history, observed, offers, world
+from forkpoint.world.reference import FOLDER
 from forkpoint.world.scenario import DEFAULT, Scenario, scenario
 
 QUARTERS_PER_YEAR = 4
@@ -68,9 +71,19 @@ def settings_of(levers: Mapping[str, Any] | Iterable[str | Setting] | None) -> l
     return [one if isinstance(one, Setting) else parse_setting(one) for one in levers]
 
 
-def inputs(chosen: Scenario) -> dict[str, Any]:
-    """Everything exogenous of a scenario: observed series, the law's offers, dated levers of the past, its settings."""
-    return apply(chosen.settings, {**observed(), **offers(chosen.law), **history()})
+@cache
+def fitted() -> dict[str, Any]:
+    """Parameters as fitted to what was published by the as-of date (``fitted.yaml``), in the engine's form."""
+    content = read_yaml(FOLDER / "fitted.yaml")
+    settings = [parse_setting(f"{name}={value}") for name, value in content["parameters"].items()]
+    return apply(settings, {})
+
+
+def inputs(chosen: Scenario, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """All values that a scenario's run is given: parameters (fitted unless told), observed series, the law's offers,
+    dated levers of the past, and the scenario's settings over all of them."""
+    values = {**(fitted() if parameters is None else parameters), **observed(), **offers(chosen.law), **history()}
+    return apply(chosen.settings, values)
 
 
 def run(
@@ -84,8 +97,8 @@ def run(
 ) -> Trajectories:
     """Run a scenario from 2019 to the end of year ``to`` (2035 by default).
 
-    ``levers``: settings laid over the scenario's; ``parameters``: values of parameters by name as the engine takes them
-    (a fitted set); ``options`` go to the engine (``draws=``, ``engine=``, ``outputs=``, …). Raises InputError, UnknownName.
+    ``levers``: settings laid over the scenario's; ``parameters``: values of parameters by name as the engine takes them, in
+    place of the fitted ones (``{}``: the central values of ``reference.yaml``); ``options`` go to the engine (``draws=``, ``engine=``, ``outputs=``, …). Raises InputError, UnknownName.
     """
     chosen = scenario(name).with_settings(*settings_of(levers))
     stop = STOP if to is None else float(to) + 1
@@ -94,7 +107,5 @@ def run(
     save = round(STEP / step)
     if save < 1 or abs(save * step - STEP) > STEP * np.finfo(float).eps:
         raise InputError(f"the step {step:g} does not divide a quarter")
-    values = inputs(chosen)
-    given = {**{k: v for k, v in (parameters or {}).items() if k not in values}, **values}
-    trajectory = world().run(given, stop=stop, step=step, save_every=save, **options)
+    trajectory = world().run(inputs(chosen, parameters), stop=stop, step=step, save_every=save, **options)
     return Trajectories(chosen, trajectory)

@@ -310,9 +310,9 @@ def inventory(expected_orders: Any, coverage_time: Any) -> Any:
 
 
 @flow(outof="inventory", into="cards", dims=("vendor", "region"), unit="chip/year")
-def shipments(order_units: Any, inventory: Any, delivery_time: Any) -> Any:
-    """Cards delivered: orders, as far as the stock of cards can be sent."""
-    return f.smooth_minimum(order_units, inventory / delivery_time)
+def shipments(order_units: Any, inventory: Any, permission: Any, delivery_time: Any) -> Any:
+    """Cards delivered: orders, as far as the stock of cards can and may be sent."""
+    return f.smooth_minimum(order_units, inventory * permission / delivery_time)
 
 
 @flow(outof="inventory", into="cards_written_off", dims=("vendor", "region"), unit="chip/year")
