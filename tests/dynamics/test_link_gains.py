@@ -12,17 +12,19 @@ from forkpoint.errors import InputError, UnknownName
 def test_automatic_differentiation_agrees_with_differences(build):
     model = build(stop=5.0)
     run = model.run()
-    exact, near = link_gains(model, run, engine="jax"), link_gains(model, run)
-    assert set(exact) == set(near)
+    exact, near = link_gains(model, run, engine="jax"), link_gains(model, run, engine="difference")
+    own = link_gains(model, run)
+    assert set(exact) == set(near) == set(own)
     for link, gain in exact.items():
-        assert near[link].shared == gain.shared
+        assert near[link].shared == gain.shared == own[link].shared
+        np.testing.assert_allclose(own[link].values, gain.values, rtol=1e-12, atol=1e-14 * np.abs(gain.values).max())
         np.testing.assert_allclose(near[link].values, gain.values, rtol=1e-6, atol=1e-8 * np.abs(gain.values).max())
 
 
 def test_gains_in_closed_form():
     model = bass(stop=5.0)
     run = model.run()
-    gain = link_gains(model, run, engine="jax")
+    gain = link_gains(model, run)
     rate = 0.01 + 0.5 * run["adopters"][:-1] / 1000.0
     np.testing.assert_allclose(gain["potential", "adoption"].values, rate, rtol=1e-12)
     np.testing.assert_allclose(gain["adopters", "adoption"].values, 0.5 * run["potential"][:-1] / 1000.0, rtol=1e-12)
@@ -89,3 +91,5 @@ def test_runs_that_cannot_be_analysed_are_errors_in_words():
         link_gains(model, model.run(stop=0.0625))
     with pytest.raises(UnknownName, match="link"):
         link_gains(model, model.run(), [("adopters", "potential")])
+    with pytest.raises(InputError, match="dual, jax, difference"):
+        link_gains(model, model.run(), engine="symbolic")

@@ -35,7 +35,7 @@ def published_link_score(model: Model, run, link: Link) -> np.ndarray:
 def test_loop_scores_are_products_of_the_published_link_scores(build):
     model = build(stop=5.0)
     run = model.run()
-    scores = loop_scores(model, run, find_loops(model), engine="jax")
+    scores = loop_scores(model, run, find_loops(model))
     for row, loop in enumerate(scores.loops):
         expected = np.prod([published_link_score(model, run, link) for link in loop.links], axis=0)
         np.testing.assert_allclose(scores.score[row], expected, rtol=1e-8)

@@ -42,19 +42,25 @@ if TYPE_CHECKING:
 
 Polarity: TypeAlias = Literal["reinforcing", "balancing", "mixed", "none"]
 
+CLEAR = 0.99
+"""Agreement in sign from which a loop counts as reinforcing or balancing (Schoenberg & Eberlein 2020)."""
+
 REST = 1e-13
 """A change smaller than this part of a stock's largest value counts as none: it is rounding."""
 
 
 @dataclass(frozen=True)
 class LoopScores:
-    """Scores of loops over a run; arrays are (loop, step), steps labelled by their end in ``time``."""
+    """Scores of loops over a run; arrays are (loop, step), steps labelled by their end in ``time``.
+
+    ``size`` is the sum of absolute scores of a loop's element loops: |score| where they agree in sign.
+    """
 
     loops: Loops
     time: np.ndarray
     score: np.ndarray
+    size: np.ndarray
     gain: np.ndarray
-    confidence: np.ndarray
     time_unit: str = ""
 
     @cached_property
@@ -74,12 +80,25 @@ class LoopScores:
 
     @cached_property
     def polarity(self) -> tuple[Polarity, ...]:
-        """Polarity of each loop from its gain over the whole run; "none" where the gain is always zero."""
-        positive, negative = np.any(self.gain > 0, axis=1), np.any(self.gain < 0, axis=1)
+        """Polarity of each loop from its gain over the whole run.
+
+        "mixed" where the sum of gains is less than 99 % of the sum of their absolute values, the field's threshold;
+        "none" where the gain is always zero.
+        """
+        total, size = self.gain.sum(axis=1), np.abs(self.gain).sum(axis=1)
         words: list[Polarity] = []
-        for up, down in zip(positive.tolist(), negative.tolist(), strict=True):
-            words.append("mixed" if up and down else "reinforcing" if up else "balancing" if down else "none")
+        for net, all_ in zip(total.tolist(), size.tolist(), strict=True):
+            clear = abs(net) >= CLEAR * all_
+            words.append("none" if not all_ else "mixed" if not clear else "reinforcing" if net > 0 else "balancing")
         return tuple(words)
+
+    @cached_property
+    def confidence(self) -> np.ndarray:
+        """|Sum| over sum of absolute values of the element loops' relative scores: 1 where all agree in sign."""
+        part = np.where(np.isfinite(self.relative), self.relative, 0.0)
+        share = np.abs(self.score) > 0
+        size = np.where(share, np.abs(part) * self.size / np.where(share, np.abs(self.score), 1.0), 0.0).sum(axis=1)
+        return np.asarray(np.abs(part.sum(axis=1)) / np.where(size > 0, size, 1.0))
 
     def average(
         self, start: float | None = None, stop: float | None = None, *, by_name: bool = False
@@ -181,7 +200,7 @@ CITATION = "Schoenberg, Davidsen & Eberlein 2020; Schoenberg, Hayward & Eberlein
 
 
 def loop_scores(
-    model: Model, trajectory: Trajectory, loops: Loops, *, engine: Differentiation = "numpy"
+    model: Model, trajectory: Trajectory, loops: Loops, *, engine: Differentiation = "dual"
 ) -> LoopScores:  # fmt: skip
     """Scores of ``loops`` along a run that kept every step and every variable; see the module's text.
 
@@ -195,13 +214,11 @@ def loop_scores(
         weighted = _weigh(path, gain).values
         stacked[link] = replace(gain, values=np.concatenate([gain.values, weighted, np.abs(weighted)]))
     products = round_loops(stacked, [loop.links for loop in loops]).reshape(len(loops), 3, path.steps)
-    gain_of, score, size = products[:, 0], products[:, 1], products[:, 2].sum(axis=1)
-    confidence = np.abs(score.sum(axis=1)) / np.where(size > 0, size, 1.0)
-    return LoopScores(loops, path.time[1:], score, gain_of, confidence, model.time_unit)
+    return LoopScores(loops, path.time[1:], products[:, 1], products[:, 2], products[:, 0], model.time_unit)
 
 
 def weighted_links(
-    model: Model, trajectory: Trajectory, *, engine: Differentiation = "numpy"
+    model: Model, trajectory: Trajectory, *, engine: Differentiation = "dual"
 ) -> dict[Link, LinkGain]:  # fmt: skip
     """All links with weights whose product round a loop is its score: gains, and |ΔS / Δ(net flow)| into a stock."""
     path = along(model, trajectory)
