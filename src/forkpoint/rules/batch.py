@@ -7,11 +7,13 @@ import io
 from collections.abc import Mapping
 from pathlib import Path
 
-from forkpoint.errors import DataError, ForkpointError, InputError
+from forkpoint.errors import DataError, ForkpointError, InputError, UnknownName
 from forkpoint.files import read_text
 from forkpoint.rules.clauses import Law
 from forkpoint.rules.evaluate import check
 from forkpoint.rules.finding import Finding
+from forkpoint.rules.items import Item, find_items, unknown_item
+from forkpoint.rules.question import segment_of
 
 COLUMNS = (
     "case_id",
@@ -63,17 +65,33 @@ def _case(row: Mapping[str | None, object]) -> dict[str, str]:
     return {c: value.strip() if isinstance(value := row.get(c), str) else "" for c in COLUMNS}
 
 
-def check_cases(cases: list[dict[str, str]], name: str, law: Law | None = None, **words: object) -> list[Finding]:
-    """The finding of every case. Raises DataError that names file, row and cell."""
-    return [_check_case(case, number, name, law, words) for number, case in enumerate(cases, start=1)]
+def check_cases(
+    cases: list[dict[str, str]], name: str, law: Law | None = None, **words: object
+) -> tuple[list[Finding], list[str]]:
+    """The finding of every case, and what to tell about chips that the catalogue does not have.
+
+    Nothing is known of such a chip, so its answer is ``indeterminate`` where figures decide. Any other wrong cell
+    raises InputError that names file, row and cell.
+    """
+    findings, unknown = [], []
+    for number, case in enumerate(cases, start=1):
+        item: str | Item = case["chip"]
+        try:
+            find_items(case["chip"], case["sku"])
+        except UnknownName as error:
+            segment = segment_of(case["segment"]) if case["segment"] else None
+            item = unknown_item(case["chip"], segment)
+            unknown.append(f"{name}: row {number} ({case['case_id']}): {error}; answered without any figure")
+        findings.append(_check_case(case, item, number, name, law, words))
+    return findings, unknown
 
 
 def _check_case(
-    case: Mapping[str, str], number: int, name: str, law: Law | None, words: Mapping[str, object]
+    case: Mapping[str, str], item: str | Item, number: int, name: str, law: Law | None, words: Mapping[str, object]
 ) -> Finding:
     try:
         return check(
-            case["chip"],
+            item,
             sku=case["sku"],
             segment=case["segment"] or None,
             law_of=law,

@@ -139,6 +139,9 @@ def chip_facts(chips: Mapping[str, Any], count: int) -> dict[str, Fact]:
         facts[name] = Number(np.where(unknown, 0.0, values), np.where(unknown, np.inf, values))
     datacenter = np.broadcast_to(np.asarray(chips.get("datacenter", True), bool), (count,))
     facts["datacenter"] = Truth(datacenter, datacenter)
+    shown = facts["transistors_bn"]
+    assert isinstance(shown, Number)
+    facts["transistors_shown_bn"] = Number(shown.high, shown.high)
     facts |= {"is_ic": truth(True), "is_memory": NO, "advanced_node": truth(True), "copackaged_hbm": truth(None)}
     facts["memory_bandwidth_density"] = Number(np.nan, np.nan)
     for name in ("vendor", "vendor_country", "chip"):
@@ -202,8 +205,9 @@ def question_facts(columns: Mapping[str, list[Any]], count: int) -> dict[str, An
     at_parent = _groups(codes([p or h for p, h in zip(parent, hq, strict=True)]), group_day)
     transactions = _mapped(columns.get("transaction"), count, "export_from_us", transaction_of)
     purposes = _mapped(columns.get("purpose"), count, "", purpose_of)
-    us = np.array([h == "US" and p in ("", "US") for h, p in zip(hq, parent, strict=True)])
-    allied = (us | at_hq["A5"] | at_hq["A6"]) & (us | at_parent["A5"] | at_parent["A6"])
+    owner = [p or h for p, h in zip(parent, hq, strict=True)]
+    allied = (codes(hq) == "US") | at_hq["A5"] | at_hq["A6"]
+    allied &= (codes(owner) == "US") | at_parent["A5"] | at_parent["A6"]
     certified = np.array([v is not False for v in columns.get("certified") or [True] * count])
     share = np.array([v or 0.0 for v in columns.get("volume_share") or [0.0] * count], float)
     listed = np.array([p.listed_from.toordinal() if p.listed_from else np.inf for p in parties], float)

@@ -126,7 +126,7 @@ def evaluate(items: Sequence[Item], question: Question, of: Law, *, explain: boo
         settles.add("which variant or figure holds: " + "; ".join(sorted({i.variant or i.name for i in items})))
     facts_that_settle = tuple(sorted(_in_words(settles))) if len(outcomes) > 1 else ()
     first = items[0]
-    name = first.name if len({i.id for i in items}) == 1 else " or ".join(dict.fromkeys(i.name for i in items))
+    name = _names(items)
     name = f"{first.system} with {name}" if first.system else name
     return Finding(
         item=first.id if len({i.id for i in items}) == 1 else "|".join(dict.fromkeys(i.id for i in items)),
@@ -148,6 +148,13 @@ def evaluate(items: Sequence[Item], question: Question, of: Law, *, explain: boo
             children=tuple(branches),
         ),
     )
+
+
+def _names(items: Sequence[Item]) -> str:
+    """What is asked about, in words; a long list of variants is cut."""
+    names = list(dict.fromkeys(i.name for i in items))
+    shown = " or ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown} or {len(names) - 3} more variants"
 
 
 def _follow(walk: _Walk, item: Item) -> Iterator[tuple[Outcome, _Walk]]:

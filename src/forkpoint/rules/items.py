@@ -148,6 +148,13 @@ def own_item(specs: object, where: str, segment: str | None = None) -> Item:
     )
 
 
+def unknown_item(name: str, segment: str | None = None) -> Item:
+    """A chip of which nothing is known but its name."""
+    chosen = segment or "datacenter"
+    facts = facts_of({}, datacenter=chosen == "datacenter", chip="unknown", vendor=None, vendor_country=None)
+    return Item("unknown", name, None, None, chosen, {}, facts)
+
+
 def facts_of(
     figures: Mapping[str, Any], *, datacenter: bool, chip: str, vendor: str | None, vendor_country: str | None
 ) -> dict[str, Fact]:
@@ -162,6 +169,8 @@ def facts_of(
         "interconnect_bw_gbs": metrics.interconnect_bandwidth(figures),
         "memory_bandwidth_density": Number(math.nan, math.nan),
         "transistors_bn": Number(0.0, math.inf) if transistors is None else Number(transistors, transistors),
+        # A presumption stands until it is overcome: an unknown count shows nothing.
+        "transistors_shown_bn": Number(*[math.inf if transistors is None else transistors] * 2),
         "datacenter": truth(datacenter),
         "is_ic": YES,
         "is_memory": NO,
@@ -264,7 +273,9 @@ def _system(name: str) -> tuple[str, str]:
 
 def _memory_stack(name: str) -> list[Item]:
     """The standalone memory stacks that a name can mean; none where the name is no memory."""
-    if not re.match(r"(standalone |samsung |sk hynix |micron |cxmt )*hbm", name.strip(), re.IGNORECASE):
+    if not re.match(
+        r"((standalone|samsung|sk ?hynix|micron|cxmt|\d+[- ]?hi(gh)?)[ -])*hbm", name.strip(), re.IGNORECASE
+    ):
         return []
     known = catalog()
     text = re.sub(r"(?i)\b(stack|standalone|memory)\b", " ", name)
@@ -272,6 +283,9 @@ def _memory_stack(name: str) -> list[Item]:
         stacks = [known.hbm_stack(text)]
     except InputError:
         stacks = known.hbm_stack_candidates(text)
+    generation = re.search(r"(?i)hbm\d?e?", name)
+    if not stacks and generation:
+        stacks = known.hbm_stack_candidates(generation[0])
     if not stacks:
         raise UnknownName("memory stack", name, [s.name for s in known.hbm_stacks.values()])
     return [_stack_item(s) for s in stacks]

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from forkpoint.errors import InputError, UnknownName
+from forkpoint.errors import InputError, UnknownName, nearest
 from forkpoint.rules.clauses import parse_day
 from forkpoint.rules.destinations import TREATED_AS, Membership, country_code, membership
 from forkpoint.rules.items import SEGMENTS
@@ -42,12 +42,34 @@ PURPOSES = {
     "technical_analysis": "technical analysis or destructive test only",
     "other": "something else",
 }
+_SEGMENT_WORDS = {
+    "datacent": "datacenter",
+    "dc": "datacenter",
+    "server": "datacenter",
+    "consumer": "consumer",
+    "gaming": "consumer",
+    "workstation": "workstation",
+    "professional": "workstation",
+    "pro": "workstation",
+    "memory": None,
+    "hbm": None,
+    "na": None,
+}
+_TRANSACTION_STARTS = {
+    "reexport": "reexport",
+    "re_export": "reexport",
+    "export_from": "export_from_abroad",
+    "transfer": "transfer_in_country",
+    "in_country": "transfer_in_country",
+    "import": "import_to_us",
+    "deemed": "deemed_export",
+    "foundry": "foundry_export",
+    "fab": "foundry_export",
+    "osat": "osat_export",
+}
 _TRANSACTION_WORDS = {
     "export": "export_from_us",
     "re_export": "reexport",
-    "in_country_transfer": "transfer_in_country",
-    "transfer": "transfer_in_country",
-    "import": "import_to_us",
 }
 _PURPOSE_WORDS = {
     "us_data_center": "us_data_centre",
@@ -201,22 +223,29 @@ def segment_of(text: str | None) -> str | None:
     """A segment as people type it, or None. Raises UnknownName."""
     if not text or not text.strip():
         return None
-    folded = text.strip().casefold().replace("datacentre", "datacenter").replace(" ", "").replace("-", "")
-    folded = {"datacentre": "datacenter", "dc": "datacenter", "gaming": "consumer", "professional": "workstation"}.get(
-        folded, folded
-    )
-    if folded not in SEGMENTS:
-        raise UnknownName("segment", text[:60], SEGMENTS)
-    return folded
+    folded = "".join(c for c in text.casefold() if c.isalnum())
+    for start, segment in _SEGMENT_WORDS.items():
+        if folded.startswith(start):
+            return segment
+    raise UnknownName("segment", text[:60], SEGMENTS)
 
 
 def transaction_of(text: str) -> str:
     """A kind of transaction as people type it. Raises UnknownName."""
+    folded = _folded(text)
+    if folded not in TRANSACTIONS:
+        for start, kind in _TRANSACTION_STARTS.items():
+            if folded.startswith(start) and folded not in _TRANSACTION_WORDS:
+                return kind
     return _word(text, "transaction", TRANSACTIONS, _TRANSACTION_WORDS)
 
 
 def purpose_of(text: str) -> str:
-    """A purpose as people type it. Raises UnknownName."""
+    """A purpose as people type it; one that no clause asks about is ``other``. Raises UnknownName for a slip."""
+    folded = _folded(text)
+    known = {**PURPOSES, **_PURPOSE_WORDS}
+    if folded not in known and not nearest(folded, known, 1):
+        return "other"
     return _word(text, "purpose", PURPOSES, _PURPOSE_WORDS)
 
 
@@ -233,8 +262,12 @@ def on_day(question: Question, on: dt.date) -> Question:
     return replace(question, on=on)
 
 
+def _folded(text: str) -> str:
+    return "_".join("".join(c if c.isalnum() else " " for c in text.casefold()).split())
+
+
 def _word(text: str, what: str, valid: Mapping[str, str], other: Mapping[str, str]) -> str:
-    folded = "_".join("".join(c if c.isalnum() else " " for c in text.casefold()).split())
+    folded = _folded(text)
     folded = other.get(folded, folded)
     if folded not in valid:
         raise UnknownName(what, text[:60], [v for v in valid if v])
