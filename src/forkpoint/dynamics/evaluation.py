@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -37,12 +38,24 @@ class BoundEquation:
     frame: Frame
     dims: tuple[str, ...]
 
+    @cached_property
+    def aligned(self) -> bool:
+        """Whether every input goes in as it is."""
+        return all(view is None for view in self.views)
+
+    @cached_property
+    def scalar(self) -> type | None:
+        """The type of a result that needs no fitting: a number, where the equation has no axes."""
+        return None if self.frame.dims or self.frame.trailing else np.float64
+
     def __call__(self, values: Mapping[str, Array], held: Mapping[Link, Array] | None = None) -> Array:
         """The variable's value from its inputs; ``held`` replaces single links (input, this variable)."""
-        arguments = []
-        for name, view in zip(self.inputs, self.views, strict=True):
-            value = values[name] if not held else held.get((name, self.name), values[name])
-            arguments.append(value if view is None else value[view])
+        if held:
+            values = {n: held.get((n, self.name), values[n]) for n in self.inputs}
+        if self.aligned:
+            arguments = [values[n] for n in self.inputs]
+        else:
+            arguments = [values[n] if v is None else values[n][v] for n, v in zip(self.inputs, self.views, strict=True)]
         token = FRAME.set(self.frame)
         try:
             result = self.function(*arguments)
@@ -54,7 +67,7 @@ class BoundEquation:
             ) from error
         finally:
             FRAME.reset(token)
-        return self.fit(result)
+        return result if type(result) is self.scalar else self.fit(result)
 
     def fit(self, result: Array) -> Array:
         """Lay a result into the variable's own dimensions. Raises ModelError where it varies over others."""
@@ -100,6 +113,11 @@ class Route:
     placed: Array | None = None
     view: Index = None
 
+    @cached_property
+    def plain(self) -> bool:
+        """Whether the flow enters as it is."""
+        return self.sign > 0 and not self.summed and self.placed is None
+
     def __call__(self, value: Array, trailing: int) -> Array:
         """The flow's contribution to the stock's rate of change."""
         if self.summed:
@@ -133,12 +151,18 @@ class System:
     ) -> Values:
         """All variables at one moment. ``constants=False``: ``inputs`` already holds the constant equations' values."""
         values: Values = {**inputs, **state, "time": time, "time_step": time_step}
+        self.evaluate_into(values, held, constants=constants)
+        return values
+
+    def evaluate_into(
+        self, values: Values, held: Mapping[Link, Array] | None = None, *, constants: bool = False
+    ) -> None:
+        """Add all equations' values to a mapping that holds time, stocks and inputs."""
         if constants:
             for equation in self.constants:
                 values[equation.name] = equation(values, held)
         for equation in self.equations:
             values[equation.name] = equation(values, held)
-        return values
 
     def with_varying(self, inputs: frozenset[str], targets: frozenset[str] = frozenset()) -> System:
         """The same system where some parameters vary over time and some constant equations have a held link."""
@@ -157,7 +181,7 @@ class System:
         rates: Values = {}
         for route in self.routes:
             value = values[route.flow] if not held else held.get((route.flow, route.stock), values[route.flow])
-            change = route(value, self.trailing)
+            change = value if route.plain else route(value, self.trailing)
             rates[route.stock] = rates[route.stock] + change if route.stock in rates else change
         return rates
 

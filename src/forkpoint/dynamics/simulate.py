@@ -66,7 +66,7 @@ def run(
     start_from: State | None = None,
     held: Mapping[Link, Any] | None = None,
     on_error: Literal["raise", "mark"] = "raise",
-    chunk: int = 64,
+    chunk: int = 128,
     workers: int = 1,
 ) -> Trajectory:
     """Run a model from ``start`` to ``stop`` in fixed steps.
@@ -201,36 +201,55 @@ def _execute(plan: Plan) -> tuple[Values, Values, Values]:
     fixed, state = start_values(plan, lambda varying: {n: v[0, 0] for n, v in varying.items()})
     tail = () if plan.draws is None else (plan.draws,)
     state = {n: np.broadcast_to(v, plan.model.shape(n) + tail)[()] for n, v in state.items()}
-    guarded = [n for n in system.stocks if plan.model.stocks[n].non_negative]
-    lowest = {n: _least(plan, n, state) for n in guarded}
+    low = Lowest(plan, state)
     saved: Values = {}
+    values: Values = {**fixed, "time_step": step}  # one mapping for the whole run: each moment overwrites the last
 
-    def moment(current: Mapping[str, Any], n: int, stage: int) -> tuple[Values, Values]:
-        exogenous = {name: value[n, stage] for name, value in plan.inputs.varying.items()}
-        held = {link: value[n, stage] for link, value in plan.held.items()}
-        time = grid.start + (n + (0.0, 0.5, 1.0)[stage]) * step
-        values = system.evaluate(current, {**fixed, **exogenous}, time, step, held, constants=False)
-        return values, system.rates(values, held)
+    def moment(current: Mapping[str, Any], n: int, stage: int) -> Values:
+        for name, series in plan.inputs.varying.items():
+            values[name] = series[n, stage]
+        held = {link: path[n, stage] for link, path in plan.held.items()} if plan.held else None
+        values["time"] = grid.start + (n + 0.5 * stage) * step
+        values.update(current)
+        system.evaluate_into(values, held)
+        return system.rates(values, held)
 
     for n in range(grid.count + 1):
-        values, rates = moment(state, n, 0)
+        rates = moment(state, n, 0)
         if n % plan.save_every == 0:
             _save(plan, saved, values, n // plan.save_every, tail)
         if n == grid.count:
             break
         if plan.method == "rk4":
-            second = moment(advance(state, rates, 0.5 * step), n, 1)[1]
-            third = moment(advance(state, second, 0.5 * step), n, 1)[1]
-            fourth = moment(advance(state, third, step), n, 2)[1]
+            second = moment(advance(state, rates, 0.5 * step), n, 1)
+            third = moment(advance(state, second, 0.5 * step), n, 1)
+            fourth = moment(advance(state, third, step), n, 2)
             rates = {s: (rates[s] + 2.0 * second[s] + 2.0 * third[s] + fourth[s]) / 6.0 for s in rates}
         state = advance(state, rates, step)
-        for name in guarded:
-            lowest[name] = np.minimum(lowest[name], _least(plan, name, state))
-    return saved, state, lowest
+        low.add(state)
+    return saved, state, low.values()
 
 
-def _least(plan: Plan, name: str, stocks: Mapping[str, Any]) -> Any:
-    return np.min(np.real(stocks[name]), axis=tuple(range(len(plan.model.stocks[name].dims))))
+class Lowest:
+    """The lowest value so far of every stock that must not be negative: over its dimensions, for each draw."""
+
+    def __init__(self, plan: Plan, state: Mapping[str, Any]) -> None:
+        self.axes = {n: tuple(range(len(s.dims))) for n, s in plan.model.stocks.items() if s.non_negative}
+        self.known = {n: [state[n]] for n in self.axes}
+        self.often = 1 if plan.draws is not None and plan.draws > 8 else 256
+
+    def add(self, state: Mapping[str, Any]) -> None:
+        """Take the stocks of one more step."""
+        for name, values in self.known.items():
+            values.append(state[name])
+            if len(values) > self.often:
+                values[:] = [np.min(np.real(np.stack(values)), axis=0)]
+
+    def values(self) -> Values:
+        """The lowest values."""
+        return {
+            n: np.min(np.real(np.stack(v)), axis=(0, *(a + 1 for a in self.axes[n]))) for n, v in self.known.items()
+        }
 
 
 def _save(plan: Plan, saved: Values, values: Values, row: int, tail: tuple[int, ...]) -> None:

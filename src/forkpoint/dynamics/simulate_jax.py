@@ -42,7 +42,7 @@ def jax_module() -> Any:
     return jax
 
 
-def execute(plan: Plan, chunk: int = 64, workers: int = 1) -> tuple[Values, Values, Values]:
+def execute(plan: Plan, chunk: int = 128, workers: int = 1) -> tuple[Values, Values, Values]:
     """Run on JAX: saved outputs, final stocks, and the lowest value of every stock that must not be negative."""
     if chunk < 1 or workers < 1:
         raise InputError(f"chunk and workers are at least 1, got {chunk} and {workers}")
