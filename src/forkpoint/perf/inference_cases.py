@@ -13,7 +13,7 @@ from typing import Any
 from forkpoint.catalog import Accelerator, catalog
 from forkpoint.errors import InputError
 from forkpoint.perf.architectures import of_measurement
-from forkpoint.perf.prefill_decode import Deployment
+from forkpoint.perf.prefill_decode import ALIASES, PRECISIONS, Deployment
 from forkpoint.perf.serving import GIB, Speculation
 from forkpoint.perf.workload import Architecture
 
@@ -124,7 +124,8 @@ def _deployments(row: Any, words: Stated) -> list[tuple[Deployment, float]]:
             overlapped=words.overlapped,
             reads_group_once=row.year >= 2024,
         )
-        instances = words.replicas or (max(1.0, chips / deployment.chips) if row.tp is None else 1.0)
+        replicas = words.replicas or (row.dp if row.dp and not architecture.is_moe else None)
+        instances = replicas or (max(1.0, chips / deployment.chips) if row.tp is None else 1.0)
         found.append((deployment, float(instances)))
     return found
 
@@ -135,7 +136,15 @@ def _precision(row: Any) -> str:
         released = (catalog().language_model(row.model).precision or "").casefold()
     except InputError:
         released = ""
-    return "mxfp4" if "mxfp4" in released else (row.precision or "").casefold()
+    return "mxfp4" if "mxfp4" in released else named_precision(row.precision or "")
+
+
+def named_precision(text: str) -> str:
+    """The precision that ``text`` states, also inside other words ("fp8 mixed", "awq-int4"); "" for none."""
+    folded = text.casefold().strip()
+    if not folded or folded in PRECISIONS or folded in ALIASES:
+        return folded
+    return next((n for n in (*PRECISIONS, *ALIASES) if n in folded), folded)
 
 
 def _widest(architecture: Architecture, chip: Accelerator, chips: int) -> str:
@@ -149,13 +158,15 @@ def _layouts(row: Any, mixture: bool, separated: bool) -> list[tuple[int, int]]:
     """(tensor, attention-data) sizes that the row's plan allows."""
     chips, pipeline = row.n_chips or 1, row.pp or 1
     if row.tp:
-        return [(row.tp, row.dp or 1)]
+        return [(row.tp, row.dp or 1 if mixture else 1)]
     if row.ep:
         return [(1, row.ep)]
-    pool = max(1, chips // 2 if separated else chips) // pipeline
-    if not mixture or pool == 1:
-        return [(pool, 1)]
-    return [(1, pool)] if pool > LARGEST_TENSOR else [(pool, 1), (1, pool)]
+    pool = max(1, (chips // 2 if separated else chips) // pipeline)
+    if not mixture:
+        return [(min(pool, LARGEST_TENSOR), 1)]
+    if pool <= LARGEST_TENSOR:
+        return [(pool, 1), (1, pool)] if pool > 1 else [(1, 1)]
+    return [(1, pool)]
 
 
 def one_die(chip: Accelerator) -> Accelerator:

@@ -34,6 +34,9 @@ PRIOR_WIDTH = 6.0
 MISSING = 1.0
 """Residual of a row that parameters make impossible (its model no longer fits in memory)."""
 
+NARROWEST = 0.05
+"""A range is never narrower than this (ln) on either side: small samples must not leave the prediction outside."""
+
 
 class Residual(NamedTuple):
     """A row and ln(predicted / measured) for it; ``None`` where it could not be predicted."""
@@ -104,12 +107,13 @@ def cross_validate(
 
 
 def spreads(found: Sequence[Residual]) -> dict[str, tuple[float, float]]:
-    """The 10th and 90th percentile of ln(measured / predicted), by kind of figure."""
+    """The 10th and 90th percentile of ln(measured / predicted), by kind of figure; at least ``NARROWEST`` each way."""
     kinds: dict[str, list[float]] = {}
     for row, error in found:
         if error is not None:
             kinds.setdefault(figure_kind(row), []).append(-error)
-    return {k: (float(np.quantile(v, 0.1)), float(np.quantile(v, 0.9))) for k, v in sorted(kinds.items())}
+    ends = {k: np.quantile(v, (0.1, 0.9)) for k, v in sorted(kinds.items())}
+    return {k: (min(float(e[0]), -NARROWEST), max(float(e[1]), NARROWEST)) for k, e in ends.items()}
 
 
 def write_parameters(

@@ -23,6 +23,13 @@ from forkpoint.perf.serving import (
 USUAL_TPOT_LIMIT_MS = 50.0
 """Latency at which an engine is run where a row reports only the latency (assumption)."""
 
+USUAL_PROMPT = 2048
+"""Tokens of a prompt, or of the context of a decode step, where a row states none (assumption)."""
+USUAL_OUTPUT = 512
+"""New tokens of a served request where a row states none (assumption)."""
+SQUEEZED = {"memory_share": 0.98, "workspace_gb": 1.0}
+"""Memory of a run that was published although it would not fit with usual reserves (assumption)."""
+
 
 class RowResult(NamedTuple):
     """A row's own metric as predicted, in the row's unit, and where the time goes."""
@@ -62,7 +69,13 @@ def predict_inference_row(row: Any, parameters: InferenceParameters | None = Non
 
 def row_result(row: Any, parameters: InferenceParameters | None = None) -> RowResult:
     """The row's metric. Raises InputError where the row does not say enough or its model does not fit."""
-    return case_result(inference_case(row), parameters or inference_parameters())
+    p = parameters or inference_parameters()
+    case = inference_case(row)
+    try:
+        return case_result(case, p)
+    except InputError:
+        # what was published ran, so it fitted: with memory that engines usually leave free
+        return case_result(case, p.changed(SQUEEZED))
 
 
 def case_result(case: InferenceCase, p: InferenceParameters) -> RowResult:
@@ -83,10 +96,12 @@ def case_result(case: InferenceCase, p: InferenceParameters) -> RowResult:
 
 def _prefill_row(case: InferenceCase, p: InferenceParameters, d: Deployment, instances: float) -> RowResult:
     row = case.row
-    prompt = float(row.input_len or 2048)
+    prompt = float(row.input_len or USUAL_PROMPT)
     if row.metric == "ttft_ms":
         spent = prefill(d, prompt, float(row.batch or 1), p)
         return RowResult(1e3 * spent.seconds, spent, row.batch, d, instances)
+    if not row.metric.startswith(("tokens_per_s", "mfu")):
+        raise _unknown_metric(row)
     chunk = 16384.0 if d.attention_data > 1 else engine_limits(d).chunk
     prompts = max(1.0, chunk / prompt) * d.attention_data
     spent = prefill(d, prompt, prompts, p, chunk)
@@ -99,7 +114,7 @@ def _prefill_row(case: InferenceCase, p: InferenceParameters, d: Deployment, ins
 
 def _decode_row(case: InferenceCase, p: InferenceParameters, d: Deployment, instances: float) -> RowResult:
     row, words = case.row, case.words
-    context = float(row.input_len or 1024) + float(row.output_len or 0) / 2.0
+    context = float(row.input_len or USUAL_PROMPT) + float(row.output_len or 0) / 2.0
     if row.batch:
         # with stated data ranks the column is the batch of each, else all sequences at once
         batch = float(row.batch) * (d.attention_data if row.dp or row.ep else 1)
@@ -110,13 +125,15 @@ def _decode_row(case: InferenceCase, p: InferenceParameters, d: Deployment, inst
     spent = _step(d, batch, context, p, words.speculation)
     if row.metric == "tpot_ms":
         return RowResult(1e3 * spent.seconds, spent, batch, d, instances)
+    if not row.metric.startswith("tokens_per_s"):
+        raise _unknown_metric(row)
     rate = batch / spent.seconds
     return RowResult(_rate(row, rate, d, instances), spent, batch, d, instances)
 
 
 def _serve_row(case: InferenceCase, p: InferenceParameters, d: Deployment, instances: float) -> RowResult:
     row, words = case.row, case.words
-    given, made = float(row.input_len or 1024), float(row.output_len or 512)
+    given, made = float(row.input_len or USUAL_PROMPT), float(row.output_len or USUAL_OUTPUT)
     concurrency = None if row.batch is None else float(row.batch) / instances
     if words.static and concurrency is not None:
         served = static_batch(d, concurrency, given, made, p)
@@ -135,6 +152,8 @@ def _serve_row(case: InferenceCase, p: InferenceParameters, d: Deployment, insta
         "tokens_per_s": served.output_tokens_per_s,
         "tokens_per_s_per_chip": served.output_tokens_per_s,
     }
+    if row.metric not in values:
+        raise _unknown_metric(row)
     value = values[row.metric]
     if row.metric.startswith("tokens"):
         if "input+output" in row.unit:
@@ -147,7 +166,7 @@ def _separated_row(
     case: InferenceCase, p: InferenceParameters, d: Deployment, instances: float, batch: float
 ) -> RowResult:
     row = case.row
-    given, made = float(row.input_len or 1024), float(row.output_len or 512)
+    given, made = float(row.input_len or USUAL_PROMPT), float(row.output_len or USUAL_OUTPUT)
     if row.metric == "ttft_ms":
         seconds = first_token_seconds(d, given, 1.0, p)
         return RowResult(1e3 * seconds, prefill(d, given, 1.0, p), batch, d, instances)
@@ -158,6 +177,8 @@ def _separated_row(
     spent = _step(d, batch, given + made / 2.0, p, case.words.speculation)
     if row.metric == "tpot_ms":
         return RowResult(1e3 * spent.seconds, spent, batch, d, instances)
+    if not row.metric.startswith("tokens_per_s"):
+        raise _unknown_metric(row)
     return RowResult(_rate(row, batch / spent.seconds, d, instances), spent, batch, d, instances)
 
 
@@ -165,6 +186,10 @@ def _step(d: Deployment, batch: float, context: float, p: InferenceParameters, s
     """A decode step divided by the tokens that leave it."""
     step = decode(d, batch, context, p, speculation.checked)
     return step.times((1.0 + speculation.draft_cost) / speculation.accepted)
+
+
+def _unknown_metric(row: Any) -> InputError:
+    return InputError(f"{row.id}: a {row.kind} row cannot have the metric '{row.metric}'")
 
 
 def _rate(row: Any, tokens_per_s: float, d: Deployment, instances: float) -> float:
