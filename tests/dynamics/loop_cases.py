@@ -191,36 +191,3 @@ def linear_chain(rate: float = 0.3, gift: float = 2.0, step: float = 0.125, stop
         return loss * tank
 
     return Model(dict(locals()), start=0.0, stop=stop, step=step, name="linear_chain")
-
-
-def xmile_of(model: Model) -> str:
-    """XMILE of one of the scalar models here, for other tools, its equations from the source of its functions."""
-    import ast
-    import inspect
-    import textwrap
-
-    def equation(variable):
-        tree = ast.parse(textwrap.dedent(inspect.getsource(variable.function))).body[0]
-        names = dict(zip([a.arg for a in tree.args.args], variable.inputs, strict=True))
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Name):
-                node.id = names.get(node.id, node.id)
-        return ast.unparse(next(n for n in tree.body if isinstance(n, ast.Return)).value)
-
-    parts = []
-    for v in model.variables.values():
-        if v.kind == "parameter":
-            parts.append(f'<aux name="{v.name}"><eqn>{v.value}</eqn></aux>')
-        elif v.kind == "stock":
-            first = v.initial if v.function is None else v.inputs[0]
-            ends = "".join(f"<inflow>{x}</inflow>" for x, f in model.flows.items() if f.into == v.name)
-            ends += "".join(f"<outflow>{x}</outflow>" for x, f in model.flows.items() if f.outof == v.name)
-            parts.append(f'<stock name="{v.name}"><eqn>{first}</eqn>{ends}</stock>')
-        else:
-            parts.append(f'<flow name="{v.name}"><eqn>{equation(v)}</eqn></flow>')
-    return (
-        '<?xml version="1.0" encoding="utf-8"?><xmile version="1.0" xmlns="http://docs.oasis-open.org/xmile/ns/XMILE/v1.0">'
-        '<header><vendor>test</vendor><product version="1">test</product></header>'
-        f'<sim_specs method="euler"><start>{model.start}</start><stop>{model.stop}</stop><dt>{model.step_length}</dt>'
-        f"</sim_specs><model><variables>{''.join(parts)}</variables></model></xmile>"
-    )

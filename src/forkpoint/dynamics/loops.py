@@ -172,18 +172,17 @@ def find_loops(
 
 
 def _bounded(nx: Any, core: Any, budget: int) -> tuple[list[Loop], str]:
-    """All loops up to the greatest length that the budget allows."""
+    """All loops up to the greatest length that the budget allows, found by bisection."""
     kept: list[Loop] = []
-    bound = 2
-    while True:
+    fits, too_long = 1, len(core)
+    while too_long - fits > 1:
+        bound = (fits + too_long) // 2
         found = [Loop(tuple(c)) for c in islice(nx.simple_cycles(core, length_bound=bound), budget + 1)]
         if len(found) > budget:
-            break
-        kept, bound = found, bound + 1
-    return (
-        kept,
-        f"more than {budget} loops: all {len(kept)} of up to {bound - 1} variables enumerated, not the longer ones",
-    )
+            too_long = bound
+        else:
+            kept, fits = found, bound
+    return kept, f"more than {budget} loops: all {len(kept)} of up to {fits} variables enumerated, not the longer ones"
 
 
 def _meaning(meaning: LoopName) -> tuple[tuple[str, ...], frozenset[Link]]:
