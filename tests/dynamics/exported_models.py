@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import Any
 
 from forkpoint.dynamics import Dimension, Model, aux, flow, parameter, series, stock
@@ -119,3 +122,26 @@ def market() -> Model:
             return f.largest(cumulative, over="vendor") / f.smallest(cumulative, over="vendor")
 
     return Model(Market, dimensions=(vendor, region, vintage), name="market", start=2020.0, stop=2028.0, step=0.25)
+
+
+def gallery(name: str) -> Model:
+    """A model of ``examples/dynamics``."""
+    path = Path(__file__).parents[2] / "examples" / "dynamics" / f"{name}.py"
+    spec = spec_from_file_location(f"example_{name}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    model = module.build()
+    assert isinstance(model, Model)
+    return model
+
+
+GALLERY = ("bass", "lock_in", "predator_prey", "sir")
+NAMES = ("epidemic", "market", *GALLERY)
+
+
+def named(name: str) -> Model:
+    """One of the models by name."""
+    return epidemic() if name == "epidemic" else market() if name == "market" else gallery(name)

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -58,23 +59,29 @@ def javascript(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
 
 def settings_of(model: Model, count: int) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(7)
-    return {
-        name: rng.uniform(p.low, p.high, size=(*model.shape(name), count))
-        for name, p in model.parameters.items()
-        if p.low is not None and p.high is not None
-    }
+    found = {}
+    for name, value in model.inputs().items():
+        p = model.parameters[name]
+        low, high = (p.low, p.high) if p.low is not None else (0.8 * value, 1.2 * value)
+        found[name] = rng.uniform(low, high, size=(count, *model.shape(name)))
+    return {name: np.moveaxis(values, 0, -1) for name, values in found.items()}
 
 
-@pytest.mark.parametrize("name", ["epidemic", "market"])
-def test_equals_jax_on_200_random_settings(name: str, javascript: Run) -> None:
-    model = getattr(exported_models, name)()
+def as_levers(draws: dict[str, np.ndarray], draw: int) -> dict[str, Any]:
+    return {n: float(v[draw]) if v.ndim == 1 else list(map(float, v[..., draw].ravel())) for n, v in draws.items()}
+
+
+@cache
+def by_jax(name: str) -> tuple[Model, dict[str, np.ndarray], Any]:
+    model = exported_models.named(name)
     draws = settings_of(model, 200)
-    levers = [
-        {n: float(v[i]) if v.ndim == 1 else list(map(float, v[..., i].ravel())) for n, v in draws.items()}
-        for i in range(200)
-    ]
-    ours = model.run(draws=draws, engine="jax")
-    theirs = javascript(to_javascript(model), levers)
+    return model, draws, model.run(draws=draws, engine="jax")
+
+
+@pytest.mark.parametrize("name", exported_models.NAMES)
+def test_equals_jax_on_200_random_settings(name: str, javascript: Run) -> None:
+    model, draws, ours = by_jax(name)
+    theirs = javascript(to_javascript(model), [as_levers(draws, draw) for draw in range(200)])
     for variable in ours:
         expected = np.moveaxis(ours[variable], -1, 0).reshape(200, -1)
         given = np.array([result[variable] for result in theirs])

@@ -44,10 +44,10 @@ def columns(model: Model, run: Any) -> Columns:
 @pytest.mark.oracle
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("tool", [in_pysd, in_pysimlin])
-@pytest.mark.parametrize("name", ["epidemic", "market"])
+@pytest.mark.parametrize("name", exported_models.NAMES)
 def test_other_tools_find_the_same_numbers(name: str, tool: Any, tmp_path: Path) -> None:
-    model = getattr(exported_models, name)()
-    levers = {"tariff": {2022.0: {"south": 0.3}}} if name == "market" else {"contacts": 0.5}
+    model = exported_models.named(name)
+    levers = {"market": {"tariff": {2022.0: {"south": 0.3}}}, "epidemic": {"contacts": 0.5}}.get(name, {})
     path = tmp_path / f"{name}.xmile"
     path.write_text(to_xmile(model, levers), encoding="utf-8")
     expected = columns(model, model.run(levers))
