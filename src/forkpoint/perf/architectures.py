@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from forkpoint.catalog import LanguageModel, catalog
-from forkpoint.errors import InputError, UnknownName
+from forkpoint.errors import AmbiguousName, InputError, UnknownName
 from forkpoint.files import read_yaml
 from forkpoint.perf.workload import Architecture, FeedForward, Mixer
 
@@ -112,13 +112,15 @@ def named(model: str) -> Architecture:
 
     Raises UnknownName or AmbiguousName.
     """
-    folded = model.strip().casefold()
-    for row in catalog().measurements:
-        if row.model.casefold() == folded and row.layers is not None:
-            return of_measurement(row)
     try:
         return of_language_model(model)
-    except UnknownName as error:
+    except (UnknownName, AmbiguousName) as error:
+        folded = model.strip().casefold()
+        for row in catalog().measurements:
+            if row.model.casefold() == folded and row.layers is not None:
+                return of_measurement(row)
+        if isinstance(error, AmbiguousName):
+            raise
         names = {m.model for m in catalog().measurements} | set(catalog().language_models)
         raise UnknownName("language model", model, sorted(names)) from error
 

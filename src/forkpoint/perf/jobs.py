@@ -16,7 +16,7 @@ from forkpoint.perf.cluster import Cluster
 from forkpoint.perf.efficiency import parameters, spread
 from forkpoint.perf.layers import TrainingJob
 from forkpoint.perf.memory import training_memory
-from forkpoint.perf.plan import Plan, objections
+from forkpoint.perf.parallelism import Plan, objections
 from forkpoint.perf.prediction import Prediction, shares_of
 from forkpoint.perf.search import Grid, SearchResult, search
 from forkpoint.perf.training import training_step
@@ -158,7 +158,7 @@ def _training_job(
 
 def _numbers(given: dict[str, Any]) -> dict[str, Any]:
     """Plan fields as numbers: recomputation and schedule may be given by name."""
-    from forkpoint.perf.plan import RECOMPUTE, SCHEDULES
+    from forkpoint.perf.parallelism import RECOMPUTE, SCHEDULES
 
     numbers = dict(given)
     for field, names in (("recompute", RECOMPUTE), ("schedule", SCHEDULES)):

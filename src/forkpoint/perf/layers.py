@@ -15,7 +15,7 @@ from forkpoint.perf import network
 from forkpoint.perf.chip import Chip
 from forkpoint.perf.cluster import Cluster
 from forkpoint.perf.efficiency import Parameters, achievable_peak, gemm_seconds, stream_bandwidth
-from forkpoint.perf.plan import Plan
+from forkpoint.perf.parallelism import Plan
 from forkpoint.perf.workload import Architecture
 
 
@@ -199,8 +199,8 @@ def _exposed(host: Any, device: Any) -> Any:
 
 
 def expert_overhead(job: TrainingJob, p: Parameters) -> Any:
-    """Cost of expert layers' software at its date against that of 2026."""
-    return np.exp(-p.expert_decline * (job.software - 2026.0))
+    """Cost of expert layers' software at its date against that of the first grouped-expert frameworks (until 2025)."""
+    return np.exp(-p.expert_decline * max(job.software - 2025.7, 0.0))
 
 
 def _host(job: TrainingJob, chip: Chip, p: Parameters) -> Any:

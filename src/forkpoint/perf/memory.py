@@ -14,7 +14,7 @@ import numpy as np
 
 from forkpoint.perf.efficiency import Parameters
 from forkpoint.perf.layers import TrainingJob
-from forkpoint.perf.plan import Plan
+from forkpoint.perf.parallelism import Plan
 from forkpoint.perf.training import ADAPTER_SHARE, local_parameters
 from forkpoint.perf.workload import Architecture
 

@@ -18,7 +18,7 @@ from forkpoint.perf.efficiency import Parameters
 
 def members_in_domain(cluster: Cluster, size: Any, stride: Any) -> Any:
     """Ranks of a group that share a scale-up domain."""
-    return np.minimum(size, np.maximum(1.0, cluster.domain // np.maximum(stride, 1)))
+    return np.minimum(size, np.maximum(1.0, np.floor(cluster.domain / np.maximum(stride, 1))))
 
 
 def card_rate(cluster: Cluster, span: Any, p: Parameters) -> Any:

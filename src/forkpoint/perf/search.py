@@ -1,14 +1,14 @@
 """The best plan for a job: every combination of parallelism, priced as arrays.
 
-Tensor, expert and context parallelism, micro-batch, recomputation and sequence parallelism decide what the layers
-take; these combinations are few and are priced once. The rest of the grid looks them up.
+The grid is a block: splits of the chips (tensor, pipeline, interleave, data, expert, context, micro-batch) down, and
+choices that every split shares (recomputation, ZeRO stage, sequence parallelism, schedule) across. NumPy broadcasts,
+so what depends on the split alone is priced once for a whole row of the block.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,12 +16,11 @@ from forkpoint.errors import InputError
 from forkpoint.perf.chip import Chip
 from forkpoint.perf.cluster import Cluster
 from forkpoint.perf.efficiency import Parameters
-from forkpoint.perf.layers import LayerSeconds, Pass, TrainingJob, layer_seconds
+from forkpoint.perf.layers import TrainingJob, layer_seconds
 from forkpoint.perf.memory import training_memory
-from forkpoint.perf.plan import Plan, divisors
+from forkpoint.perf.parallelism import Plan, divisors
 from forkpoint.perf.training import assemble
 
-_LAYER_FIELDS = ("tp", "ep", "cp", "micro_batch", "recompute", "sequence_parallel")
 _CHUNK = 16384
 
 
@@ -86,15 +85,15 @@ def search(
     fitting, smallest = 0, np.inf
     for start in range(0, len(splits), per_chunk):
         part = splits[start : start + per_chunk]
-        columns = _columns(part, inner)
-        seconds, memory, valid = _price(job, chip, cluster, columns, p)
+        seconds, memory, valid = _price(job, chip, cluster, _plan(part, inner), p)
         smallest = min(smallest, float(memory[valid].min())) if valid.any() else smallest
         ok = valid & (memory <= chip.memory)
         fitting += int(ok.sum())
         rejected["needs more memory than the chip has"] = rejected.get("needs more memory than the chip has", 0) + int(
             (valid & ~ok).sum()
         )
-        best.append(_keep(columns, seconds, memory, ok, keep))
+        chosen = _keep(seconds, memory, ok, keep)
+        best.append((_rows(part, inner, chosen), seconds[chosen], memory[chosen]))
         if progress:
             progress(min(start + per_chunk, len(splits)) * len(inner), tried)
     if not fitting:
@@ -167,56 +166,44 @@ def _inner(grid: Grid) -> np.ndarray:
     return np.stack([axis.ravel() for axis in mesh], axis=1).astype(float)
 
 
-def _columns(splits: np.ndarray, inner: np.ndarray) -> np.ndarray:
-    left = np.repeat(splits, len(inner), axis=0)
-    right = np.tile(inner, (len(splits), 1))
-    return np.ascontiguousarray(np.concatenate([left, right], axis=1).T)
-
-
-def _plan(columns: np.ndarray) -> Plan:
-    tp, pp, vpp, dp, ep, cp, mb, recompute, zero, sp, schedule = columns
+def _plan(splits: np.ndarray, inner: np.ndarray) -> Plan:
+    """Plans of all splits (down) and inner choices (across); what does not depend on both stays a row or a column."""
+    tp, pp, vpp, dp, ep, cp, mb = (splits[:, i : i + 1] for i in range(7))
+    recompute, zero, sp, schedule = (inner[None, :, i] for i in range(4))
     return Plan(tp, pp, vpp, dp, ep, cp, mb, recompute, zero, sp, schedule)
 
 
+def _rows(splits: np.ndarray, inner: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """The fields of the chosen plans (flat indices), one row a plan."""
+    down, across = np.divmod(chosen, len(inner))
+    return np.concatenate([splits[down], inner[across]], axis=1)
+
+
 def _price(
-    job: TrainingJob, chip: Chip, cluster: Cluster, columns: np.ndarray, p: Parameters
+    job: TrainingJob, chip: Chip, cluster: Cluster, plan: Plan, p: Parameters
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    plan = _plan(columns)
-    layers = _shared_layers(job, chip, cluster, plan, p)
+    """Seconds, bytes and validity of a block of plans, flat."""
+    layers = layer_seconds(job, chip, cluster, plan, p)
     seconds = assemble(job, chip, cluster, plan, p, layers).total()
     memory = training_memory(job, plan, p).total()
     valid = ~((plan.zero == 3) & (plan.pp > 1)) & ~((plan.schedule > 0) & ((plan.pp == 1) | (plan.vpp > 1)))
-    valid &= ~((plan.zero >= 2) & (plan.pp > 1) & (plan.vpp > 1))
-    return np.asarray(seconds), np.asarray(memory), valid
+    valid = valid & ~((plan.zero >= 2) & (plan.pp > 1) & (plan.vpp > 1))
+    shape = (len(plan.tp), plan.zero.shape[1])
+    return (
+        np.broadcast_to(seconds, shape).ravel(),
+        np.broadcast_to(memory, shape).ravel(),
+        np.broadcast_to(valid, shape).ravel(),
+    )
 
 
-def _shared_layers(job: TrainingJob, chip: Chip, cluster: Cluster, plan: Plan, p: Parameters) -> LayerSeconds:
-    """Layer seconds priced once for each combination that decides them, then looked up."""
-    key = np.zeros(len(plan.tp))
-    for name in _LAYER_FIELDS:
-        key = key * 4099.0 + getattr(plan, name)
-    _, first, where = np.unique(key, return_index=True, return_inverse=True)
-    few = Plan(**{f.name: getattr(plan, f.name)[first] for f in fields(Plan)})
-    priced = layer_seconds(job, chip, cluster, few, p)
-
-    def look_up(part: Any) -> Any:
-        return part[where] if isinstance(part, np.ndarray) and part.ndim else part
-
-    forward, backward = (Pass(*(look_up(x) for x in side)) for side in (priced.forward, priced.backward))
-    return LayerSeconds(forward, backward, look_up(priced.logits))
-
-
-def _keep(
-    columns: np.ndarray, seconds: np.ndarray, memory: np.ndarray, ok: np.ndarray, keep: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The fastest ``keep`` of a chunk and its Pareto front."""
+def _keep(seconds: np.ndarray, memory: np.ndarray, ok: np.ndarray, keep: int) -> np.ndarray:
+    """Indices of the fastest ``keep`` of a block and of its Pareto front."""
     index = np.flatnonzero(ok)
     if not len(index):
-        return columns[:, :0], seconds[:0], memory[:0]
+        return index
     fastest = index[np.argpartition(seconds[index], min(keep, len(index)) - 1)[:keep]]
     front = index[pareto(seconds[index], memory[index])]
-    chosen = np.unique(np.concatenate([fastest, front]))
-    return columns[:, chosen], seconds[chosen], memory[chosen]
+    return np.unique(np.concatenate([fastest, front]))
 
 
 def pareto(seconds: np.ndarray, memory: np.ndarray) -> np.ndarray:
@@ -236,14 +223,14 @@ def _result(
     rejected: dict[str, int],
     smallest: float,
 ) -> SearchResult:
-    columns = np.concatenate([b[0] for b in best], axis=1)
+    rows = np.concatenate([b[0] for b in best])
     seconds = np.concatenate([b[1] for b in best])
     memory = np.concatenate([b[2] for b in best])
-    order = np.argsort(seconds, kind="stable")[:keep]
+    order = np.lexsort((memory, seconds))[:keep]
     front = pareto(seconds, memory)
     chosen = np.concatenate([order, front[~np.isin(front, order)]])
     position = {int(c): i for i, c in enumerate(chosen)}
-    grid = _plan(columns[:, chosen])
+    grid = Plan(*rows[chosen].T)
     return SearchResult(
         plans=tuple(grid.at(i) for i in range(len(chosen))),
         seconds=tuple(float(s) for s in seconds[chosen]),

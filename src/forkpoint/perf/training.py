@@ -16,7 +16,7 @@ from forkpoint.perf.chip import Chip
 from forkpoint.perf.cluster import Cluster
 from forkpoint.perf.efficiency import Parameters, stream_bandwidth
 from forkpoint.perf.layers import LayerSeconds, TrainingJob, layer_seconds
-from forkpoint.perf.plan import Plan
+from forkpoint.perf.parallelism import Plan
 from forkpoint.perf.workload import Architecture
 
 ADAPTER_SHARE = 0.02
@@ -65,8 +65,8 @@ def assemble(
     data = _data(job, cluster, plan, p, busy, backward.total() * stage, count)
     optimizer = _optimizer(job, chip, plan, p)
     parts = [part * count for part in once] + [transfer * count, bubble, data, optimizer]
-    nodes = np.maximum(plan.chips / 8.0, 1.0)
-    slow = p.straggler * np.log2(nodes) * sum(parts)
+    # Jitter averages out along a pipeline; the step waits for the slowest of its data ranks.
+    slow = p.straggler * np.log2(np.maximum(plan.dp * plan.cp, 1.0)) * sum(parts)
     return StepSeconds._make([*parts, slow])
 
 

@@ -21,7 +21,7 @@ from forkpoint.perf.chip import Chip
 from forkpoint.perf.cluster import Cluster
 from forkpoint.perf.efficiency import Parameters
 from forkpoint.perf.layers import TrainingJob
-from forkpoint.perf.plan import RECOMPUTE, Plan
+from forkpoint.perf.parallelism import RECOMPUTE, Plan
 from forkpoint.perf.training import StepSeconds, training_step
 from forkpoint.perf.workload import Architecture
 
