@@ -21,16 +21,20 @@ _TRUE = frozenset({"1", "true", "True", "yes"})
 def construct(kind: type[Record], rows: list[dict[str, str | None]]) -> list[Record]:
     """The records of ``rows`` without validation; the rows must be known to be valid."""
     converters = {name: _converter(info) for name, info in kind.model_fields.items()}
+    never_none = {name for name, info in kind.model_fields.items() if not unwrap(info)[2]}
     found = []
     for row in rows:
-        values: dict[str, Any] = {name: converters[name](cell) for name, cell in row.items()}
+        values: dict[str, Any] = {
+            name: None if cell is None and name not in never_none else converters[name](cell)
+            for name, cell in row.items()
+        }
         found.append(kind.model_construct(**values))
     return found
 
 
 def _converter(info: FieldInfo) -> Callable[[str | None], Any]:
     """What turns a cell's text into the value of a field."""
-    annotation, metadata, optional = unwrap(info)
+    annotation, metadata, _ = unwrap(info)
     before: list[Any] = [m.func for m in metadata if isinstance(m, BeforeValidator)]
     cast = _cast(annotation)
 
@@ -38,9 +42,9 @@ def _converter(info: FieldInfo) -> Callable[[str | None], Any]:
         value: Any = cell
         for function in before:
             value = function(value)
-        return None if value is None and optional else cast(value)
+        return cast(value)
 
-    return convert
+    return convert if before else cast
 
 
 def _cast(annotation: Any) -> Callable[[Any], Any]:
