@@ -10,6 +10,7 @@ import pytest
 from forkpoint.files import read_yaml
 from forkpoint.rules.clauses import PARAGRAPHS, law
 from forkpoint.rules.evaluate import check
+from forkpoint.rules.reform import fact_names
 
 HERE = Path(__file__).parent / "paragraphs"
 CASES = [
@@ -31,6 +32,11 @@ def test_case(case: dict[str, Any]) -> None:
 def test_every_paragraph_file_has_cases_at_the_same_path() -> None:
     law_files = {p.relative_to(PARAGRAPHS) for p in PARAGRAPHS.rglob("*.yaml")}
     assert law_files == {p.relative_to(HERE) for p in HERE.rglob("*.yaml")}
+
+
+def test_every_condition_asks_for_facts_that_exist() -> None:
+    valid = fact_names(law())
+    assert {c.id: c.when.names - valid for c in law().clauses if c.when.names - valid} == {}
 
 
 def test_every_clause_has_a_source_and_days_in_order() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -38,8 +39,13 @@ def party(name: str | None) -> Party:
     text = " ".join((name or "").split())
     if not text:
         return NOBODY
-    found = _index().get(_folded(text))
-    return Party(text) if found is None else found
+    index = _index()
+    found = index.get(_folded(text))
+    if found is not None:
+        return found
+    # 'Alibaba Cloud Singapore' is Alibaba, 'state-funded data centre (new)' is one: the longest known words win.
+    named = [p for pattern, p in _patterns() if pattern.search(text.casefold())]
+    return named[0] if named else Party(text)
 
 
 def kinds() -> list[str]:
@@ -66,6 +72,16 @@ def _index() -> dict[str, Party]:
         )
         index |= {_folded(s): found for s in [key, *entry["names"]]}
     return index
+
+
+@cache
+def _patterns() -> list[tuple[re.Pattern[str], Party]]:
+    """Known spellings as whole words, parties before kinds, longest first."""
+    data, index = _data(), _index()
+    names = [s for entry in data["parties"].values() for s in entry["names"]]
+    words = [s for spellings in data["kinds"].values() for s in spellings]
+    ordered = [*sorted(names, key=len, reverse=True), *sorted(words, key=len, reverse=True)]
+    return [(re.compile(rf"(?<!\w){re.escape(s.casefold())}(?!\w)"), index[_folded(s)]) for s in ordered]
 
 
 @cache

@@ -15,7 +15,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from forkpoint.errors import InputError, UnknownName
@@ -83,18 +83,27 @@ def exactly(value: float) -> Number:
 
 
 class Predicate:
-    """One condition, parsed once. Raises InputError where the text is no expression of this small language."""
+    """One condition, parsed when it is first asked: most clauses are not in force on the day of a question.
 
-    __slots__ = ("_tree", "names", "text")
+    ``tree`` and ``names`` raise InputError where the text is no expression of this small language.
+    """
 
     def __init__(self, text: str, where: str = "condition") -> None:
-        self.text = " ".join(text.split())
-        self._tree = _parse(self.text, where)
-        self.names = frozenset(n.id for n in ast.walk(self._tree) if isinstance(n, ast.Name))
+        self.text, self._where = " ".join(text.split()), where
+
+    @cached_property
+    def tree(self) -> ast.expr:
+        """The condition as a syntax tree."""
+        return _parse(self.text, self._where)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The facts that the condition asks for."""
+        return frozenset(n.id for n in ast.walk(self.tree) if isinstance(n, ast.Name))
 
     def __call__(self, facts: Mapping[str, Fact]) -> Truth:
         """Whether the condition holds. Raises UnknownName for a fact that ``facts`` lacks."""
-        answer = _evaluate(self._tree, facts)
+        answer = _evaluate(self.tree, facts)
         if not isinstance(answer, Truth):
             raise InputError(f"'{self.text}' is a quantity, not a condition")
         return answer
@@ -105,7 +114,7 @@ class Predicate:
         A limb of *and* that is furthest from being met decides, of *or* the nearest. None where a fact that is no
         number decides.
         """
-        distance = _margin(self._tree, facts)
+        distance = _margin(self.tree, facts)
         return distance if math.isfinite(distance) else None
 
     def unsettled(self, facts: Mapping[str, Fact]) -> set[str]:
@@ -113,7 +122,7 @@ class Predicate:
         answer = self(facts)
         if answer.surely or not answer.possibly:
             return set()
-        return _unsettled(self._tree, facts)
+        return _unsettled(self.tree, facts)
 
 
 @cache

@@ -63,9 +63,7 @@ _TRANSACTION_STARTS = {
     "in_country": "transfer_in_country",
     "import": "import_to_us",
     "deemed": "deemed_export",
-    "foundry": "foundry_export",
     "fab": "foundry_export",
-    "osat": "osat_export",
 }
 _TRANSACTION_WORDS = {
     "export": "export_from_us",
@@ -234,6 +232,10 @@ def transaction_of(text: str) -> str:
     """A kind of transaction as people type it. Raises UnknownName."""
     folded = _folded(text)
     if folded not in TRANSACTIONS:
+        if "foundry" in folded or "fabricator" in folded:
+            return "foundry_export"
+        if "osat" in folded.split("_") or "packager" in folded:
+            return "osat_export"
         for start, kind in _TRANSACTION_STARTS.items():
             if folded.startswith(start) and folded not in _TRANSACTION_WORDS:
                 return kind

@@ -19,9 +19,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from forkpoint.errors import InputError
+from forkpoint.errors import InputError, UnknownName
 from forkpoint.files import read_yaml, require_keys
 from forkpoint.rules.clauses import Clause, Law, assemble, parse_day, read_clause
+from forkpoint.rules.items import facts_of
+from forkpoint.rules.question import Question
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,12 @@ class Reform:
         for entry in self.change:
             for clause in _changed(law.clause(str(entry["id"])), entry, self.name):
                 clauses[clause.id] = clause
-        return assemble([*clauses.values(), *self.add])
+        reformed = assemble([*clauses.values(), *self.add])
+        valid = fact_names(reformed)
+        for clause in reformed.clauses:
+            for name in clause.when.names - valid:
+                raise UnknownName("fact", name, valid, where=f"{self.name}: clause {clause.id}")
+        return reformed
 
     def summary(self) -> list[str]:
         """What the reform does, one sentence a clause."""
@@ -77,7 +84,17 @@ def parse_reform(content: object, name: str) -> Reform:
         )
         end.append((str(keys["id"]), _day(keys["last_day"], f"{name}: end {number}")))
     add = [read_clause(e, f"{name}: add", n) for n, e in enumerate(_list(table.get("add"), name, "add"), start=1)]
+    for clause in add:
+        clause.when.names  # noqa: B018  parsed now, so that a slip is told of before anything is asked
     return Reform(str(table["name"]), tuple(change), tuple(add), tuple(end))
+
+
+def fact_names(law: Law) -> frozenset[str]:
+    """Every fact that a condition of this law can ask for."""
+    chip = facts_of({}, datacenter=True, chip="", vendor=None, vendor_country=None)
+    names = {*Question().facts(), *chip, "eccn", "net", "designer_a1_a5_taiwan", "designer_d5_or_macau"}
+    names |= {str(c.effect["define"]) for c in law.stage("define")}
+    return frozenset(names | {f"by_{c.effect['source']}" for c in law.stage("require")})
 
 
 def entry_of(clause: Clause) -> dict[str, Any]:
@@ -108,6 +125,7 @@ def entry_of(clause: Clause) -> dict[str, Any]:
 def _changed(clause: Clause, entry: Mapping[str, Any], name: str) -> list[Clause]:
     """The clause as it stands up to the day of the change, and as changed from that day."""
     new = read_clause({**entry_of(clause), **entry}, f"{name}: change", 1)
+    new.when.names  # noqa: B018
     if new.first_day <= clause.first_day:
         return [new]
     if clause.last_day and new.first_day > clause.last_day and "to" not in entry:
