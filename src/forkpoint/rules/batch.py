@@ -76,6 +76,8 @@ def check_cases(
     findings, unknown = [], []
     for number, case in enumerate(cases, start=1):
         item: str | Item = case["chip"]
+        if not item:
+            raise DataError(name, number, "chip", "", "the name of a chip")
         try:
             find_items(case["chip"], case["sku"])
         except UnknownName as error:
