@@ -7,7 +7,7 @@ repeat a figure (a year and its quarters, one figure in two reports) share its w
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forkpoint.catalog import Observation
-from forkpoint.uncertainty.parameters import parameter_values
+from forkpoint.uncertainty.as_of import known_coordinates, known_inputs
+from forkpoint.uncertainty.parameters import Coordinate, parameter_values
 from forkpoint.world.model import START, STEP, world
-from forkpoint.world.observables import Observable, matched, year
-from forkpoint.world.run import inputs
-from forkpoint.world.scenario import Scenario, scenario
+from forkpoint.world.observables import Observable, matched, observables, year
 
 Floats: TypeAlias = NDArray[np.float64]
+HORIZON = 2030.0
+"""Fits and scores run to this year: later observations are not scored."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Evidence:
     as_of: dt.date
     groups: Mapping[Observable, tuple[Observation, ...]]
     exogenous: Mapping[str, Any]
-    stop: float
+    coordinates: tuple[Coordinate, ...]
 
     @property
     def count(self) -> int:
@@ -69,13 +70,11 @@ class Evidence:
         return np.sqrt([1.0 / _repeats(row, rows) for rows in self.groups.values() for row in rows])
 
     def _run(self, z: Floats) -> Any:
-        needed = sorted({v for o in self.groups for v in o.variables})
-        draws = {n: v for n, v in parameter_values(z).items() if n not in self.exogenous}
-        return world().run(self.exogenous, stop=self.stop, draws=draws, outputs=needed, engine="jax", on_error="mark")
+        return simulate(z, self.coordinates, self.exogenous)
 
 
-def evidence(observations: Iterable[Observation], as_of: dt.date, of: str | Scenario = "as-it-was") -> Evidence:
-    """The fitted series' actual and estimated figures that were public on a day."""
+def evidence(observations: Iterable[Observation], as_of: dt.date) -> Evidence:
+    """The fitted series' actual and estimated figures that were public on a day, beside the world as known then."""
     known = [
         o
         for o in observations
@@ -85,8 +84,14 @@ def evidence(observations: Iterable[Observation], as_of: dt.date, of: str | Scen
         and year(o.period_start) >= START
     ]
     groups = {o: tuple(rows) for o, rows in matched(known).items() if o.fit}
-    stop = float(np.ceil(year(as_of) / STEP) * STEP) + STEP
-    return Evidence(as_of, groups, inputs(scenario(of)), stop)
+    return Evidence(as_of, groups, known_inputs(as_of), known_coordinates(as_of))
+
+
+def simulate(z: Floats, of: Sequence[Coordinate], exogenous: Mapping[str, Any]) -> Any:
+    """Runs over draws of coordinates ``z`` (coordinate, draw); always the same span and outputs, so compiled once."""
+    needed = sorted({v for o in observables() for v in o.variables})
+    draws = {n: v for n, v in parameter_values(z, of).items() if n not in exogenous}
+    return world().run(exogenous, stop=HORIZON, draws=draws, outputs=needed, engine="jax", on_error="mark")
 
 
 def _repeats(row: Observation, rows: Iterable[Observation]) -> float:

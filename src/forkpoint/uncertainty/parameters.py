@@ -6,7 +6,7 @@ is log-normal around one. Parameters whose path over time is observed (dated lev
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias
@@ -61,15 +61,15 @@ def free_names() -> tuple[str, ...]:
     return tuple(dict.fromkeys(c.parameter for c in coordinates()))
 
 
-def parameter_values(z: Any) -> dict[str, Any]:
+def parameter_values(z: Any, of: Sequence[Coordinate] | None = None) -> dict[str, Any]:
     """Parameters' arrays at coordinates ``z`` (coordinate first, then draws if any), NumPy or JAX.
 
-    The inverse of drawing: z = 0 gives the reference values.
+    z = 0 gives the central values. ``of``: coordinates with other priors (as known on a day).
     """
     xp = library(z)
     tail = z.shape[1:]
     pieces: dict[str, list[tuple[tuple[int, ...], Any, bool]]] = {}
-    for row, coordinate in enumerate(coordinates()):
+    for row, coordinate in enumerate(of or coordinates()):
         value = coordinate.prior.from_standard(z[row])
         pieces.setdefault(coordinate.parameter, []).append((coordinate.position, value, coordinate.factor))
     values: dict[str, Any] = {}

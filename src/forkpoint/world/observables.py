@@ -27,8 +27,17 @@ SCALES = ("log", "logit", "linear")
 AGGREGATES = ("amount", "level", "end")
 _REQUIRED = {"id": "name", "series": "series of observations.csv", "variable": "variable of the model"}
 _REQUIRED |= {"aggregate": " or ".join(AGGREGATES), "factor": "unit factor", "error": "observation error"}
-_OPTIONAL = {"entity": "entity of the series", "at": "labels", "over": "denominator", "weight": "weight of a mean"}
-_OPTIONAL |= {"times": "factor that varies", "scale": " or ".join(SCALES), "fit": "used in fitting", "trap": "caveat"}
+_OPTIONAL = {
+    "entity": "entity of the series",
+    "at": "labels",
+    "over": "denominator",
+    "weight": "weight of a mean",
+    "times": "factor that varies",
+    "relative": "true where the model gives growth only",
+    "scale": " or ".join(SCALES),
+    "fit": "used in fitting",
+    "trap": "caveat",
+}
 
 
 @dataclass(frozen=True)
@@ -64,15 +73,17 @@ class Observable:
     scale: str = "log"
     over: Selection | None = None
     weight: str = ""
-    times: str = ""
+    times: Selection | None = None
+    relative: bool = False
+    """True where the model gives the series' growth, not its level: it hangs on the last known figure."""
     fit: bool = False
     trap: str = ""
 
     @property
     def variables(self) -> set[str]:
         """The variables that a run must give."""
-        extra = {self.over.variable} if self.over else set()
-        return {self.selection.variable} | extra | {name for name in (self.weight, self.times) if name}
+        extra = {part.variable for part in (self.over, self.times) if part}
+        return {self.selection.variable} | extra | ({self.weight} if self.weight else set())
 
     def matches(self, observation: Observation) -> bool:
         """Whether an observation is of this series."""
@@ -81,8 +92,8 @@ class Observable:
     def predict(self, values: Mapping[str, Any], model: Model, weights: Floats) -> Any:
         """Predictions in the series' unit for the periods that ``weights`` (period, time) describe."""
         path = self.selection.of(values, model)
-        if self.times:
-            path = path * Selection(self.times).of(values, model)
+        if self.times is not None:
+            path = path * self.times.of(values, model)
         if self.weight:
             by = Selection(self.weight).of(values, model)
             return self.factor * (weights @ (path * by)) / (weights @ by)
@@ -156,7 +167,6 @@ def _read(entry: object, number: int) -> Observable:
             raise UnknownName(key, str(keys[key]), valid, where=where)
     if not keys["error"] > 0:
         raise InputError(f"{where}: the error {keys['error']} is not above zero")
-    over = keys.get("over")
     return Observable(
         id=keys["id"],
         series=keys["series"],
@@ -166,12 +176,17 @@ def _read(entry: object, number: int) -> Observable:
         error=float(keys["error"]),
         entity=keys.get("entity", ""),
         scale=keys.get("scale", "log"),
-        over=Selection(over["variable"], _labels(over)) if over else None,
+        over=_selection(keys.get("over")),
         weight=keys.get("weight", ""),
-        times=keys.get("times", ""),
+        times=_selection(keys.get("times")),
+        relative=bool(keys.get("relative", False)),
         fit=bool(keys.get("fit", False)),
         trap=keys.get("trap", ""),
     )
+
+
+def _selection(entry: Mapping[str, Any] | None) -> Selection | None:
+    return Selection(entry["variable"], _labels(entry)) if entry else None
 
 
 def _labels(entry: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

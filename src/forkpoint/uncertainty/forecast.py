@@ -1,0 +1,102 @@
+"""Forecasts of observed series from what was known on a day, as draws.
+
+A draw is a run of the world at a draw of the posterior. Its line is moved by the series' own distance from it at the
+last known figure, which shrinks with time (a first-order memory), and spread by an error of the size that the series
+had around the fitted line. Both are on the series' own scale (logs or log-odds).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forkpoint.catalog import Observation
+from forkpoint.errors import InputError
+from forkpoint.uncertainty.as_of import settings
+from forkpoint.uncertainty.calibrate import Posterior
+from forkpoint.uncertainty.evidence import Evidence, simulate
+from forkpoint.uncertainty.priors import stream
+from forkpoint.world.model import STEP, world
+from forkpoint.world.observables import Observable, year
+
+Floats: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Forecaster:
+    """Posterior runs of the world as known on a day, ready to say what any matching period will show."""
+
+    evidence: Evidence
+    runs: Any
+    seed: int
+
+    @classmethod
+    def of(cls, evidence: Evidence, posterior: Posterior, *, draws: int = 1000, seed: int = 0) -> Forecaster:
+        """Runs at ``draws`` of the posterior; those that left the model's region are dropped."""
+        names = posterior.names
+        standard = np.stack([stream(seed, f"posterior:{name}").standard_normal(draws) for name in names])
+        runs = simulate(posterior.sample(standard), evidence.coordinates, evidence.exogenous)
+        kept = np.array([d for d in range(draws) if d not in runs.failed])
+        values: Mapping[str, Any] = {n: v[..., kept] for n, v in runs.items()}
+        return cls(evidence, _Runs(runs.time, values), seed)
+
+    def predict(self, observable: Observable, rows: Sequence[Observation]) -> Floats:
+        """The world's own line for each row's period (row, draw), in the series' unit."""
+        weights = observable.weights(rows, self.runs.time, STEP)
+        return np.asarray(observable.predict(self.runs.values, world(), weights), dtype=float)
+
+    def draws(self, observable: Observable, row: Observation, known: Sequence[Observation]) -> Floats:
+        """Draws of what ``row``'s period will show, given the figures of its series known on the day.
+
+        Raises InputError where the model gives the series' growth only and no figure of it is known.
+        """
+        line = observable.transformed(self.predict(observable, [row])[0])
+        anchor = _last_like(row, known)
+        if anchor is None and observable.relative:
+            raise InputError(f"{row.series} ({row.entity}): no figure is known that its growth could start from")
+        shift: Any = 0.0
+        keep, ahead, spread = 0.0, 1.0, observable.error
+        if anchor is not None:
+            ahead = max(_middle(row) - _middle(anchor), 0.0)
+            keep = 1.0 if observable.relative else float(np.exp(-ahead / _setting("residual_memory_years")))
+            shift = keep * self._distances(observable, [anchor])[0]
+            if not observable.relative:
+                own = self._distances(observable, known)
+                spread = max(observable.error, float(np.sqrt(np.median(own**2))))
+        drift = _setting("drift_per_year") * (observable.error if observable.scale == "linear" else 1.0)
+        width = np.sqrt(spread**2 * max(1.0 - keep**2, 0.25) + drift**2 * ahead)
+        name = f"{observable.id}:{row.entity}:{row.period_start}:{row.period_end}"
+        noise = stream(self.seed, name).standard_normal(len(line))
+        return np.asarray(observable.back(line + shift + width * noise), dtype=float)
+
+    def _distances(self, observable: Observable, rows: Sequence[Observation]) -> Floats:
+        """How far figures lie from the world's line (row, draw), on the series' scale."""
+        seen = observable.transformed(np.array([float(r.value or 0.0) for r in rows]))[:, None]
+        return np.asarray(seen - observable.transformed(self.predict(observable, rows)), dtype=float)
+
+
+@dataclass(frozen=True)
+class _Runs:
+    time: Floats
+    values: Mapping[str, Any]
+
+
+def _last_like(row: Observation, known: Sequence[Observation]) -> Observation | None:
+    """The last known figure for a span of about the same length, else the last of any."""
+    if not known:
+        return None
+    length = (row.period_end - row.period_start).days + 1
+    alike = [k for k in known if 0.6 < ((k.period_end - k.period_start).days + 1) / length < 1.6]
+    return max(alike or known, key=lambda k: (k.period_end, k.published))
+
+
+def _setting(name: str) -> float:
+    return float(settings()[name]["value"])
+
+
+def _middle(row: Observation) -> float:
+    return 0.5 * (year(row.period_start) + year(row.period_end))

@@ -1,0 +1,190 @@
+"""How good forecasts were: freeze what was known on a day, forecast what came later, score it against naive rules."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from forkpoint.catalog import Observation
+from forkpoint.uncertainty import baselines
+from forkpoint.uncertainty.calibrate import Posterior, fit
+from forkpoint.uncertainty.evidence import HORIZON, evidence
+from forkpoint.uncertainty.forecast import Forecaster
+from forkpoint.uncertainty.priors import stream
+from forkpoint.uncertainty.scores import ScoreSummary, crps, log_score, pit, quantiles, skill, summarise
+from forkpoint.world.observables import Observable, observable_of, year
+
+COLUMNS = (
+    "series", "entity", "region", "period_start", "period_end", "value", "median", "p05", "p25", "p75", "p95", "crps",
+    "baseline", "baseline_crps", "skill",
+)  # fmt: skip
+"""Columns of ``scores.csv``."""
+ORIGINS = tuple(
+    dt.date.fromisoformat(d) for d in ("2022-09-30", "2023-09-30", "2024-09-30", "2025-03-31", "2025-10-31")
+)
+"""The days of the rolling table."""
+BASELINE_DRAWS = 1000
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scored rows (dictionaries with the columns of ``scores.csv`` and more), their summary, and what was left out."""
+
+    as_of: dt.date
+    rows: tuple[dict[str, Any], ...]
+    summary: ScoreSummary
+    unmatched: int
+    posterior: Posterior
+
+    def by_series(self) -> list[dict[str, Any]]:
+        """One summary a series, the worst skill first."""
+        names = list(dict.fromkeys(r["series"] for r in self.rows))
+        found = []
+        for name in names:
+            part = [r for r in self.rows if r["series"] == name]
+            s = summarise(part)
+            found.append(
+                {
+                    "series": name,
+                    "count": s.count,
+                    "skill": s.skill,
+                    "coverage_50": s.coverage_50,
+                    "coverage_90": s.coverage_90,
+                    "bias": s.signed_median_error,
+                    "baselines": ", ".join(dict.fromkeys(r["baseline"] for r in part)),
+                }
+            )
+        return sorted(found, key=lambda r: r["skill"] if np.isfinite(r["skill"]) else 0.0)
+
+
+def score(
+    observations: Iterable[Observation],
+    as_of: dt.date,
+    *,
+    known: Iterable[Observation] | None = None,
+    posterior: Posterior | None = None,
+    draws: int = 1000,
+    seed: int = 0,
+    progress: Callable[[str], None] = lambda words: None,
+) -> Scores:
+    """Score forecasts made on ``as_of`` for every later figure of a series that the world speaks of.
+
+    ``known``: the figures that calibration may look at (those published by the day among ``observations`` by default).
+    ``posterior``: a fit of the same day; without it one is made.
+    """
+    rows = list(observations)
+    history = list(known) if known is not None else rows
+    day = evidence(history, as_of)
+    progress(f"fit to {day.count} figures known on {as_of}")
+    found = posterior or fit(day)
+    progress(f"forecast with {draws} draws")
+    forecaster = Forecaster.of(day, found, draws=draws, seed=seed)
+    later = [o for o in rows if _is_later(o, as_of)]
+    scored, unmatched = [], 0
+    for row in later:
+        of, before = observable_of(row), _known_of(row, history, as_of)
+        if of is None or (of.relative and not before):
+            unmatched += 1
+        else:
+            scored.append(_score(of, row, forecaster, before, seed))
+    _choose_baselines(scored)
+    return Scores(as_of, tuple(scored), summarise(scored), unmatched, found)
+
+
+def _is_later(row: Observation, as_of: dt.date) -> bool:
+    """Whether a row is a figure of a time that ended after the day, published after it, within the scored span."""
+    actual = row.actual_or_estimate_or_forecast != "forecast" and row.value is not None
+    return actual and row.period_end > as_of and row.known_from > as_of and year(row.period_end) < HORIZON
+
+
+def _known_of(row: Observation, history: Sequence[Observation], as_of: dt.date) -> list[Observation]:
+    return [
+        o
+        for o in history
+        if (o.series, o.entity, o.region) == (row.series, row.entity, row.region)
+        and o.actual_or_estimate_or_forecast != "forecast"
+        and o.value is not None
+        and o.known_from <= as_of
+        and o.period_end <= as_of
+        and o.period_start.year >= 2019
+    ]
+
+
+def _score(
+    observable: Observable, row: Observation, forecaster: Forecaster, known: Sequence[Observation], seed: int
+) -> dict[str, Any]:
+    assert row.value is not None
+    draws = forecaster.draws(observable, row, known)
+    p05, p25, median, p75, p95 = (float(q) for q in quantiles(draws))
+    return {
+        "series": row.series,
+        "entity": row.entity,
+        "region": row.region,
+        "period_start": row.period_start.isoformat(),
+        "period_end": row.period_end.isoformat(),
+        "value": row.value,
+        "median": median,
+        "p05": p05,
+        "p25": p25,
+        "p75": p75,
+        "p95": p95,
+        "crps": crps(draws, row.value),
+        "pit": pit(draws, row.value),
+        "log_score": log_score(draws, row.value),
+        "unit": row.unit,
+        "baselines": baseline_scores(row, known, seed),
+    }
+
+
+def baseline_scores(row: Observation, known: Sequence[Observation], seed: int) -> dict[str, float]:
+    """CRPS of every naive rule on a figure, from the figures known on the day; none without a known figure."""
+    assert row.value is not None
+    length = (row.period_end - row.period_start).days + 1
+    alike = [k for k in known if 0.6 < ((k.period_end - k.period_start).days + 1) / length < 1.6]
+    if not alike:
+        return {}
+    last = {k.period_end: k for k in sorted(alike, key=lambda k: k.published)}
+    times = np.array([0.5 * (year(k.period_start) + year(k.period_end)) for _, k in sorted(last.items())])
+    values = np.array([float(k.value or 0.0) for _, k in sorted(last.items())])
+    later = 0.5 * (year(row.period_start) + year(row.period_end))
+    noise = stream(seed, f"baseline:{row.series}:{row.entity}:{row.period_end}").standard_normal(BASELINE_DRAWS)
+    return {
+        name: crps(baselines.draws(rule, times, values, later, noise), row.value)
+        for name, rule in baselines.rules_for(row.unit).items()
+    }
+
+
+def _choose_baselines(rows: Sequence[dict[str, Any]]) -> None:
+    """Set each row's baseline: the naive rule that does best over all scored figures of its series and entity.
+
+    Chosen with hindsight, so that skill against it is a lower bound of what a forecaster of the day would have seen.
+    """
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["series"], row["entity"]), []).append(row)
+    for group in groups.values():
+        rated = [r for r in group if r["baselines"]]
+        rules = set.intersection(*(set(r["baselines"]) for r in rated)) if rated else set()
+        total = {rule: sum(r["baselines"][rule] for r in rated) for rule in sorted(rules)}
+        best = min(total, key=lambda rule: total[rule]) if total else ""
+        for row in group:
+            row["baseline"] = best if row["baselines"] else ""
+            row["baseline_crps"] = row["baselines"].get(best, float("nan"))
+            row["skill"] = skill(row["crps"], row["baseline_crps"])
+
+
+def rolling(
+    observations: Iterable[Observation],
+    *,
+    origins: Sequence[dt.date] = ORIGINS,
+    draws: int = 1000,
+    seed: int = 0,
+    progress: Callable[[str], None] = lambda words: None,
+) -> list[Scores]:
+    """Scores from several days, each with only what was known then."""
+    rows = list(observations)
+    return [score(rows, day, draws=draws, seed=seed, progress=progress) for day in origins]
