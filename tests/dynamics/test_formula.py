@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -59,3 +60,15 @@ def test_errors_say_where(text: str, words: str) -> None:
 ))  # fmt: skip
 def test_arithmetic_is_that_of_python(text: str) -> None:
     assert value(text) == eval(text)
+
+
+@given(st.text(alphabet="ab1 2._+-*/^()[],<>=!:?'\"{}~\\n", max_size=30))
+def test_any_text_parses_or_is_refused_in_words(text: str) -> None:
+    for word_operators in (True, False):
+        with suppress(InputError):
+            parse(text, "f", word_operators)
+
+
+def test_deep_nesting_is_refused_in_words() -> None:
+    with pytest.raises(InputError, match="nested too deeply"):
+        parse("(" * 5000 + "1" + ")" * 5000)

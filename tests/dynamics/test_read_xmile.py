@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from forkpoint.dynamics.emit.equations import to_equations
 from forkpoint.dynamics.emit.xmile import element_names, to_xmile
 from forkpoint.dynamics.read_xmile import draft_xmile, read_xmile
 from forkpoint.errors import InputError, ModelError, UnknownName
@@ -204,6 +205,31 @@ def test_a_cycle_without_a_stock_is_refused(tmp_path: Path) -> None:
     path.write_text(SHELL.format('<aux name="a"><eqn>b</eqn></aux><aux name="b"><eqn>a</eqn></aux>'), encoding="utf-8")
     with pytest.raises(ModelError, match="cycle without a stock"):
         read_xmile(path)
+
+
+def test_long_arrays_and_deep_formulas(tmp_path: Path) -> None:
+    path = tmp_path / "long.xmile"
+    numbered = SHELL.replace('<dim name="d"><elem name="p"/></dim>', '<dim name="d" size="400"/>')
+    chain = " + ".join(["TIME"] * 300)
+    path.write_text(numbered.format(
+        '<aux name="a"><dimensions><dim name="d"/></dimensions><eqn>d * 2</eqn></aux>'
+        '<aux name="all"><eqn>SUM(a[*])</eqn></aux><aux name="most"><eqn>MAX(a[*])</eqn></aux>'
+        f'<aux name="one"><eqn>a[TIME + 3]</eqn></aux><aux name="chain"><eqn>{chain}</eqn></aux>'
+    ), encoding="utf-8")  # fmt: skip
+    run = read_xmile(path).run()
+    assert list(run["all"]) == [400 * 401.0] * 2
+    assert list(run["most"]) == [800.0] * 2
+    assert list(run["one"]) == [6.0, 8.0]
+    assert list(run["chain"]) == [0.0, 300.0]
+    path.write_text(SHELL.format(f'<aux name="a"><eqn>{"ABS(" * 250}1{")" * 250}</eqn></aux>'), encoding="utf-8")
+    with pytest.raises(InputError, match=r"long\.xmile.*nested too deeply"):
+        read_xmile(path)
+
+
+def test_what_is_read_has_a_page_of_equations() -> None:
+    page = to_equations(read_xmile(FOLDER / "functions.xmile").model)
+    assert r"\text{tank}" in page
+    assert "The argument." in page
 
 
 def test_text_that_is_no_xmile_is_refused() -> None:

@@ -180,7 +180,9 @@ class LatexWriter:
                 return rf"\{'max' if name == 'largest' else 'min'}_{{{over}}} {self.inside(arguments[0], 5)}", 5
             case ("mean", 1) if "weight" not in options:
                 return rf"\operatorname{{mean}}_{{{over}}}\left({parts[0]}\right)", ATOM
-            case ("divide", 2) if not options:
+            case ("power", 2):
+                return f"{self.inside(arguments[0], ATOM)}^{{{parts[1]}}}", 8
+            case ("divide" | "quotient", 2) if not options:
                 return rf"\frac{{{parts[0]}}}{{{parts[1]}}}", 6
         extra = [f"{text(k)} = {self.write(v)}" for k, v in options.items() if k != "over"]
         sub = f"_{{{over}}}" if over else ""

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ import numpy as np
 from forkpoint.dynamics.emit.flows import flow_ends
 from forkpoint.dynamics.emit.symbols import Graph, Symbol, in_order, uses
 from forkpoint.dynamics.emit.unroll import unroll
+from forkpoint.dynamics.exchange.formula import canonical
 from forkpoint.dynamics.inputs import Grid, gather, initial_values
 from forkpoint.dynamics.variables import Flow, Stock
 from forkpoint.errors import ModelError
@@ -89,12 +91,13 @@ class Writer:
         self.check_names()
 
     def check_names(self) -> None:
-        """Raise ModelError where two elements would have one name (XMILE does not tell upper from lower case)."""
+        """Raise ModelError where two elements would have one name: case and runs of underscores do not count."""
         taken: dict[str, str] = {}
         for variable, names in self.names.items():
+            counts = Counter(map(canonical, names))
             for name in names:
-                other = taken.setdefault(name.casefold(), variable)
-                if other != variable or names.count(name) > 1:
+                other = taken.setdefault(canonical(name), variable)
+                if other != variable or counts[canonical(name)] > 1:
                     raise ModelError(f"'{other}' and '{variable}' would both be called '{name}' in XMILE; rename one")
 
     def text(self) -> str:
@@ -202,10 +205,10 @@ class Writer:
 
     def helper_name(self, owner: str, count: int) -> str:
         """A name for a shared part that no variable has."""
-        taken = {name.casefold() for names in self.names.values() for name in names}
+        taken = {canonical(name) for names in self.names.values() for name in names}
         name = f"{owner}_part{count}"
-        while name.casefold() in taken:
-            name += "_"
+        while canonical(name) in taken:
+            name += "x"
         return name
 
     def expression(self, symbol: Symbol, known: Mapping[int, str], name: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import keyword
+import linecache
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +15,7 @@ from forkpoint.dynamics.exchange.draft import Draft
 from forkpoint.dynamics.exchange.scalars import Scalar, Scalars, names_in
 from forkpoint.dynamics.model import Model
 from forkpoint.dynamics.variables import RESERVED, Aux, Flow, Stock
+from forkpoint.errors import InputError
 
 if TYPE_CHECKING:
     from forkpoint.dynamics.trajectory import Trajectory
@@ -69,13 +72,26 @@ def function_source(scalar: Scalar, names: Mapping[str, str], scalars: Scalars) 
     return f"def {names[scalar.name]}({', '.join(used)}):\n    return {code}\n"
 
 
+def remembered(source: str, file: str) -> str:
+    """A name under which Python finds the generated source again, for tracebacks and the page of equations."""
+    name = f"<read from {file}, {hashlib.sha256(source.encode()).hexdigest()[:12]}>"
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    return name
+
+
 def build(draft: Draft) -> Imported:
     """The model of a draft. Raises InputError (what the file gets wrong, or what is not translated) and ModelError."""
-    scalars = Scalars(draft)
+    try:
+        scalars = Scalars(draft)
+    except RecursionError:
+        raise InputError(f"{draft.file}: a formula is nested too deeply") from None
     names = identifiers(list(scalars.variables)) | {clock: clock for clock in RESERVED}
     source = "\n\n".join(function_source(scalar, names, scalars) for scalar in scalars.variables.values())
     scope = namespace()
-    exec(compile(source, draft.file, "exec"), scope)
+    try:
+        exec(compile(source, remembered(source, draft.file), "exec"), scope)
+    except (SyntaxError, RecursionError, MemoryError) as error:
+        raise InputError(f"{draft.file}: a formula is nested too deeply: {error}") from error
     declared: list[Any] = []
     for scalar in scalars.variables.values():
         name = names[scalar.name]

@@ -77,7 +77,11 @@ class Coder:
             case Binary("mod", left, right):
                 return f"r.remainder({self.value(left)}, {self.value(right)})"
             case Binary(operator, left, right):
-                return f"({self.value(left)} {OPERATORS[operator]} {self.value(right)})"
+                first = self.value(left)
+                if isinstance(left, Binary) and (left.operator == operator or {left.operator, operator} == {"+", "-"}):
+                    # Python, too, reads such chains from the left; it refuses more than 200 brackets in each other.
+                    first = first[1:-1]
+                return f"({first} {OPERATORS[operator]} {self.value(right)})"
             case Call(function, arguments, _):
                 return self.call(function, arguments)
         raise InputError(f"{self.where}: a text or a range stands where a number is expected")

@@ -23,7 +23,7 @@ from forkpoint.dynamics.exchange.formula import (
     Unary,
     Wildcard,
 )
-from forkpoint.dynamics.exchange.vectors import VECTORS, joined, vector
+from forkpoint.dynamics.exchange.vectors import VECTORS, balanced, joined, vector
 from forkpoint.errors import InputError, UnknownName
 
 Key = tuple[str, tuple[str, ...]]
@@ -224,11 +224,11 @@ class Spread:
                     raise self.draft.error(element.declaration, problem)
                 resolved = resolved[0]
             choices = self.chosen(choices, resolved, axis, element)
-        result: Expression = Name(scalar_name(name, choices[-1][1]))
-        for condition, labels in reversed(choices[:-1]):
-            assert condition is not None
-            result = Call("if_then_else", (condition, Name(scalar_name(name, labels)), result))
-        return result
+        terms: list[Expression] = []
+        for condition, labels in choices:
+            own = Name(scalar_name(name, labels))
+            terms.append(own if condition is None else Call("if_then_else", (condition, own, Number(0.0))))
+        return joined("+", terms)
 
     def chosen(
         self,
@@ -350,10 +350,7 @@ class Spread:
             centre = Binary("/", joined("+", items), Number(float(len(items))))
             squares = joined("+", [Binary("^", Binary("-", item, centre), Number(2.0)) for item in items])
             return Call("sqrt", (Binary("/", squares, Number(float(max(len(items) - 1, 1)))),))
-        result = items[0]
-        for item in items[1:]:
-            result = Call(function.removeprefix("v"), (result, item))
-        return result
+        return balanced(lambda a, b: Call(function.removeprefix("v"), (a, b)), items)
 
     def count(self, argument: Expression, element: Element) -> int:
         """Number of labels of a dimension, or of elements of an array."""

@@ -361,4 +361,7 @@ def parse(text: str, where: str = "formula", word_operators: bool = True) -> Exp
 
     ``word_operators`` as in `tokens`.
     """
-    return Parser(text, where, word_operators).parse()
+    try:
+        return Parser(text, where, word_operators).parse()
+    except RecursionError:
+        raise InputError(f"{where}: the formula is nested too deeply") from None

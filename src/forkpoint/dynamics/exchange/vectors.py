@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -107,8 +107,13 @@ def one_if(condition: Expression) -> Expression:
 
 
 def joined(operator: str, items: Sequence[Expression]) -> Expression:
-    """The items with one operator between them, from the left."""
-    result = items[0]
-    for item in items[1:]:
-        result = Binary(operator, result, item)
-    return result
+    """The items with one operator between them, as a balanced tree: long sums stay shallow."""
+    return balanced(lambda a, b: Binary(operator, a, b), items)
+
+
+def balanced(join: Callable[[Expression, Expression], Expression], items: Sequence[Expression]) -> Expression:
+    """The items joined two by two."""
+    if len(items) == 1:
+        return items[0]
+    half = (len(items) + 1) // 2
+    return join(balanced(join, items[:half]), balanced(join, items[half:]))
