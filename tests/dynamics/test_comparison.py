@@ -55,6 +55,8 @@ def test_only_real_changes_count():
         explain_difference(model, {}, {"learning": 0.3}, "base")
     with pytest.raises(UnknownName, match="learning"):
         explain_difference(model, {}, {"lerning": 0.4}, "base")
+    with pytest.raises(InputError, match="nearest is 5"):
+        explain_difference(model, {}, {"learning": 0.4}, "base", at=5.1)
     with pytest.raises(UnknownName, match="base"):
         explain_difference(model, {}, {"learning": 0.4}, "bse")
 

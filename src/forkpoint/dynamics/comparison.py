@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from forkpoint.dynamics.evaluation import Link
-from forkpoint.dynamics.inputs import as_array, is_timed
+from forkpoint.dynamics.inputs import Grid, as_array, is_timed
 from forkpoint.dynamics.knockout import cut_links, run_held
 from forkpoint.dynamics.loops import Loop, find_loops
 from forkpoint.dynamics.shapley import EXACT, Evaluate, Shares, one_by_one, shapley_values
@@ -127,8 +127,8 @@ def explain_difference(
     """Divide the difference of an output between two lever settings among the levers that differ and among ``loops``.
 
     ``output``: a variable, taken at time ``at`` (default the end) and at ``labels`` of its dimensions, or a function of
-    a run. ``loops``: name → the loops that it stands for (``Loops.by_name``). More than ``exact_up_to`` levers (five
-    names of loops) are sampled and carry a standard error. ``options``: for ``model.run``.
+    a run; nothing is run beyond ``at``. ``loops``: name → the loops that it stands for (``Loops.by_name``). More than
+    ``exact_up_to`` levers (five names of loops) are sampled and carry a standard error. ``options``: for ``model.run``.
 
     Raises UnknownName for an unknown lever or output, InputError where nothing differs, and what the runs raise.
     """
@@ -136,6 +136,8 @@ def explain_difference(
     if not changed:
         raise InputError("the two lever settings do not differ")
     read = _reader(model, output, at, labels or {})
+    if at is not None:
+        options["stop"] = _on_grid(model, at, options)
     evaluate = _lever_runs(model, levers_a, levers_b, changed, output, read, options)
     ends = evaluate([frozenset(), frozenset(changed)])
     value_a, value_b = ends[frozenset()], ends[frozenset(changed)]
@@ -179,6 +181,15 @@ def _reader(model: Model, output: Output, at: float | None, labels: Mapping[str,
     if output not in model.stocks and output not in model.order:
         raise UnknownName("stock, flow or auxiliary", output, [*model.stocks, *model.order])
     return lambda run: run.at(output, float(run.time[-1]) if at is None else at, **labels)
+
+
+def _on_grid(model: Model, at: float, options: Mapping[str, Any]) -> float:
+    """The time of a step at ``at``. Raises InputError with the nearest one."""
+    times = Grid.of(model, options.get("start"), options.get("stop"), options.get("step")).times
+    nearest = float(times[np.argmin(np.abs(times - at))])
+    if abs(nearest - at) > 1e-6 * max(1.0, abs(at)):
+        raise InputError(f"the runs have no step at {at:g}; the nearest is {nearest:g}")
+    return nearest
 
 
 def _lever_runs(

@@ -111,14 +111,18 @@ def knock_out(
 def cut_links(model: Model, members: Sequence[Loop], loops: Sequence[Loop]) -> tuple[Link, ...]:
     """Links that cut all ``members`` and few other loops.
 
-    Chosen one by one: the link of the most loops still whole, then of the fewest others, then by kind and name.
+    Only links of information are cut, never that of a flow into its stock, so that what moves stays conserved; every
+    loop has one, as nothing but information leaves a stock. Chosen one by one: the link of the most loops still whole,
+    then of the fewest others, then by name.
     """
     left, chosen = list(members), []
     outside = [loop for loop in loops if loop not in members]
     spared = {link: sum(link in other.links for other in outside) for link in {x for m in members for x in m.links}}
     while left:
-        met = {link: sum(link in loop.links for loop in left) for loop in left for link in loop.links}
-        link = min(met, key=lambda x: (-met[x], spared[x], x[1] in model.stocks, x))
+        met = {
+            x: sum(x in loop.links for loop in left) for loop in left for x in loop.links if x[1] not in model.stocks
+        }
+        link = min(met, key=lambda x: (-met[x], spared[x], x))
         chosen.append(link)
         left = [loop for loop in left if link not in loop.links]
     return tuple(chosen)
