@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 
 _PARTIAL_DATE = re.compile(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?")
 
@@ -18,13 +19,13 @@ _PARTIAL_DATE = re.compile(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?")
 def _partial_date(value: object) -> object:
     if not isinstance(value, str):
         return value
-    expected = "a date as YYYY, YYYY-MM or YYYY-MM-DD"
+    wrong = PydanticCustomError("partial_date", "a date as YYYY, YYYY-MM or YYYY-MM-DD")
     if not _PARTIAL_DATE.fullmatch(value):
-        raise ValueError(expected)
+        raise wrong
     try:
         first_day(value)
     except ValueError:
-        raise ValueError(expected) from None
+        raise wrong from None
     return value
 
 
@@ -44,7 +45,7 @@ def parse_json(value: object) -> object:
     try:
         return json.loads(value)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"valid JSON: {error}") from None
+        raise PydanticCustomError("json", "valid JSON: {problem}", {"problem": str(error)}) from None
 
 
 PartialDate = Annotated[str, BeforeValidator(_partial_date)]
