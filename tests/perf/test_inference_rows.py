@@ -7,11 +7,13 @@ from collections import defaultdict
 from statistics import mean
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from forkpoint.catalog import Measurement, catalog
 from forkpoint.errors import InputError
 from forkpoint.perf.inference_cases import engine_named, inference_case, one_die, stated
-from forkpoint.perf.inference_fit import fit, residuals, scored_rows, spreads
+from forkpoint.perf.inference_fit import NARROWEST, fit, residuals, scored_rows, spreads
 from forkpoint.perf.inference_parameters import inference_parameters
 from forkpoint.perf.inference_rows import figure_kind, predict_inference_row
 
@@ -115,4 +117,37 @@ def test_ranges_of_residuals_are_of_measured_over_predicted() -> None:
     row: Measurement = ROWS["ft13b-001"]
     (found,) = residuals([row], inference_parameters())
     assert found.error == pytest.approx(math.log(predict_inference_row(row).value / row.value))
-    assert spreads([found])["prefill"] == pytest.approx((-found.error, -found.error))
+    low, high = spreads([found])["prefill"]
+    assert low == pytest.approx(min(-found.error, -NARROWEST))
+    assert high == pytest.approx(max(-found.error, NARROWEST))
+
+
+WORDS = st.sampled_from(["", "static batch", "MTP", "disaggregation", "2 replicas", "vllm serve", "trtllm-serve"])
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    row=st.sampled_from(list(ROWS.values())),
+    chip=st.sampled_from(sorted(catalog().accelerators)),
+    changes=st.fixed_dictionaries(
+        {},
+        optional={
+            "tp": st.sampled_from([None, 1, 3, 8, 16]),
+            "dp": st.sampled_from([None, 1, 4]),
+            "ep": st.sampled_from([None, 8, 16]),
+            "n_chips": st.sampled_from([None, 1, 3, 8, 64, 1000]),
+            "batch": st.sampled_from([None, 1, 7.5, 1e4]),
+            "input_len": st.sampled_from([None, 1, 100_000]),
+            "precision": st.sampled_from([None, "FP8 mixed", "awq", "zzz", "w4a8"]),
+            "metric": st.sampled_from(["ttft_ms", "tpot_ms", "tokens_per_s", "mfu", "foo"]),
+            "kind": st.sampled_from(["prefill", "decode", "serve"]),
+            "notes": WORDS,
+        },
+    ),
+)
+def test_any_row_gets_a_finite_answer_or_a_sentence(row: Measurement, chip: str, changes: dict[str, object]) -> None:
+    try:
+        found = predict_inference_row(row.model_copy(update={**changes, "chip": chip}))
+    except InputError:
+        return
+    assert 0 < found.low <= found.value <= found.high < math.inf

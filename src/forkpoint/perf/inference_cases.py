@@ -18,13 +18,15 @@ from forkpoint.perf.serving import GIB, Speculation
 from forkpoint.perf.workload import Architecture
 
 ENGINES = {
+    "trtllm-serve": ("trtllm-serve",),
     "tensorrt-llm": ("tensorrt-llm", "trtllm"),
     "sglang": ("sglang",),
     "vllm": ("vllm",),
     "mindie": ("mindie",),
     "fastertransformer": ("fastertransformer",),
 }
-"""Words that name a serving engine; the first that a row states counts."""
+"""Words that name a serving engine; the first that a row states counts. ``trtllm-serve`` is TensorRT-LLM behind an
+interpreted server; other TensorRT-LLM figures come from its compiled benchmark."""
 
 LARGEST_TENSOR = 8
 """Tensor parallelism beyond a node is not what anybody serves with unless it is stated."""

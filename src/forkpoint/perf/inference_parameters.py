@@ -6,6 +6,7 @@ formulas of ``prefill_decode`` and ``serving`` take; ``documented`` keeps the ra
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache
@@ -118,3 +119,17 @@ def inference_parameters(path: Path = FILE) -> InferenceParameters:
 def spread(path: Path = FILE) -> dict[str, tuple[float, float]]:
     """The 80 % interval of ln(measured / predicted) on sources left out of the fit, by kind of figure."""
     return {kind: (float(e["low"]), float(e["high"])) for kind, e in tables(path)["spread"].items()}
+
+
+def markdown_table(path: Path = FILE) -> str:
+    """The parameters as the table of ``docs/inference.md``."""
+    lines = ["| parameter | value | prior | bounds | unit | fitted | meaning |", "|---|---|---|---|---|---|---|"]
+    for d in documented(path):
+        bounds = f"{d.low:g} to {d.high:g}"
+        fitted = "yes" if d.fitted else "no"
+        lines.append(f"| `{d.name}` | {d.value:g} | {d.prior:g} | {bounds} | {d.unit} | {fitted} | {d.meaning} |")
+    ranges = [
+        f"| {kind} | {math.exp(low) - 1:+.0%} to {math.exp(high) - 1:+.0%} |"
+        for kind, (low, high) in spread(path).items()
+    ]
+    return "\n".join([*lines, "", "| figure | 80 % range of measured against predicted |", "|---|---|", *ranges])
