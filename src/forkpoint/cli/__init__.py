@@ -33,6 +33,15 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "models": ("The machine", "workloads:models", "List language models: parameters, cache, arithmetic a token."),
     "model": ("The machine", "workloads:model", "One model, by name or config.json, as a workload."),
     "compare": ("The machine", "equivalence:compare", "How many of one chip do the work of another."),
+    "run": ("The world", "world:run", "Run scenarios from 2019 to 2035 and compare them."),
+    "scenarios": ("The world", "world:scenarios", "List scenarios, each with its question."),
+    "levers": ("The world", "world:levers", "List levers and loop switches: range, value, source."),
+    "explain": ("The world", "world:explain", "Why a variable is what it is: inputs, sources, loops."),
+    "equations": ("The world", "world:equations", "List the equations of the model."),
+    "loops": ("The world", "world:loops", "The feedback loops: path, switch, what they do."),
+    "calibrate": ("How sure", "uncertainty:calibrate", "Fit the world to what was known on a day."),
+    "hindcast": ("How sure", "uncertainty:hindcast", "The past again, beside every observation."),
+    "score": ("How sure", "uncertainty:score", "Score forecasts against what came later."),
     "report": ("The whole", "report:report", "The main job: one HTML report and a summary."),
 }
 """Every command. A line here is all that a new command needs to be found."""

@@ -177,10 +177,15 @@ def usable_compute(software_compute: Any, utilisation: Any, offshore_compute: An
 
 @aux(dims=("region",), unit="FLOP")
 def largest_training_run(
-    usable_compute: Any, largest_cluster_share: Any, training_time: Any, h100_peak: Any, training_mfu: Any
+    usable_compute: Any,
+    largest_cluster_share: Any,
+    training_time: Any,
+    h100_peak: Any,
+    training_mfu: Any,
+    seconds_per_year: Any,
 ) -> Any:
     """Largest training run that a region can do: its largest cluster for one training time."""
-    return usable_compute * largest_cluster_share * training_time * h100_peak * training_mfu
+    return usable_compute * largest_cluster_share * training_time * seconds_per_year * h100_peak * training_mfu
 
 
 @aux(unit="1")

@@ -149,7 +149,8 @@ def small_cards(
     model_start: Any,
     refusal: Any,
     small_card_refusal: Any,
+    small_card_access: Any,
 ) -> Any:
     """Small inference cards of NVIDIA bought in China a year; a refusal reaches them in part."""
     grown = small_card_level * f.exp(small_card_growth * (time - model_start))
-    return grown * (1 - small_card_refusal * refusal)
+    return small_card_access * grown * (1 - small_card_refusal * refusal)

@@ -88,13 +88,30 @@ def coverage(initial_coverage: Any) -> Any:
     return initial_coverage
 
 
+@aux(dims=("platform",), unit="1")
+def porting_push(
+    installed: Any,
+    porting_compute: Any,
+    deployment_exponent: Any,
+    developers: Any,
+    porting_developers: Any,
+    porting_exponent: Any,
+    porting_use_reference: Any,
+    domestic_platform: Any,
+    switch_r2: Any,
+) -> Any:
+    """What drives porting: compute in use on a platform (learning by using, loop R2) and its developers (loop R3′)."""
+    used = (f.total(f.total(installed, over="vintage"), over="region") / porting_compute) ** deployment_exponent
+    people = (f.total(developers, over="region") / porting_developers) ** porting_exponent
+    held = domestic_platform * (1 - switch_r2)
+    return (used + held * (porting_use_reference - used)) * people
+
+
 @flow(into="coverage", dims=("platform",), unit="1/year")
 def porting(
     coverage: Any,
     porting_rate: Any,
-    developers: Any,
-    porting_developers: Any,
-    porting_exponent: Any,
+    porting_push: Any,
     lab_porting: Any,
     lab_porting_weight: Any,
     domestic_platform: Any,
@@ -103,11 +120,13 @@ def porting(
     fragmentation_exponent: Any,
     software_openness: Any,
 ) -> Any:
-    """Porting: developers and labs add what is missing; every instruction set more divides the effort (loops R3′, R8, B8)."""
-    people = (f.total(developers, over="region") / porting_developers) ** porting_exponent
+    """Porting adds what is missing, up to a fastest rate; labs that port help, more instruction sets divide the effort
+    (loops R8 and B8).
+    """
     labs = 1 + domestic_platform * lab_porting_weight * lab_porting
     divided = 1 + fragmented_platform * (fragmentation ** (-fragmentation_exponent) - 1)
-    return (1 - coverage) * porting_rate * people * labs * divided * software_openness
+    push = porting_push * labs * divided * software_openness
+    return (1 - coverage) * porting_rate * push / (1 + push)
 
 
 @flow(outof="coverage", dims=("platform",), unit="1/year")

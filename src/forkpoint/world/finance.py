@@ -144,9 +144,9 @@ def rnd_spend(initial_rnd: Any) -> Any:
 
 
 @flow(into="rnd_spend", dims=("vendor",), unit="USD/year**2")
-def rnd_change(rnd_goal: Any, rnd_spend: Any, hiring_rate: Any) -> Any:
-    """Research budgets move towards their goal no faster than people can be hired: growth levels off at a wide gap."""
-    return rnd_spend * hiring_rate * (rnd_goal - rnd_spend) / (rnd_goal + rnd_spend)
+def rnd_change(rnd_goal: Any, rnd_spend: Any, rnd_growth_limit: Any, rnd_gap_scale: Any) -> Any:
+    """Research budgets move towards their goal, however far it is, no faster than people can be hired."""
+    return rnd_spend * rnd_growth_limit * f.tanh((rnd_goal / rnd_spend - 1) / rnd_gap_scale)
 
 
 @flow(into="rnd_spend", dims=("vendor",), unit="USD/year**2")

@@ -106,8 +106,9 @@ def observed() -> dict[str, Any]:
         name: {quarter(r["quarter"]): float(r["usd_per_year"]) for r in rows(f"exogenous/{name}.csv")}
         for name in ("hyperscaler_capex", "nvidia_other_revenue")
     }
+    lead = references()["server_lead"].value
     found["china_server_spend"] = {
-        float(r["time"]): float(r["usd_per_year"]) for r in rows("exogenous/china_server_spend.csv")
+        max(START, float(r["time"]) - lead): float(r["usd_per_year"]) for r in rows("exogenous/china_server_spend.csv")
     }
     found["security_incidents"] = {
         float(r["time"]): float(r["value"]) for r in rows("exogenous/security_incidents.csv")

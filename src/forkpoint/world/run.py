@@ -15,7 +15,7 @@ from forkpoint.errors import InputError
 from forkpoint.files import read_yaml
 from forkpoint.world.levers import Setting, apply, parse_setting, setting
 from forkpoint.world.model import START, STEP, STOP, history, observed, offers, world
-from forkpoint.world.reference import FOLDER
+from forkpoint.world.reference import FOLDER, references
 from forkpoint.world.scenario import DEFAULT, Scenario, scenario
 
 QUARTERS_PER_YEAR = 4
@@ -60,6 +60,14 @@ class Trajectories(Mapping[str, Any]):
         step = float(self.time[1] - self.time[0])
         inside = np.clip(np.minimum(self.time + step, end) - np.maximum(self.time, start), 0.0, None)
         return np.tensordot(inside, value, axes=(0, 0))
+
+
+def value_now(name: str) -> float | str:
+    """A lever's value at the end of its dated history (or its fitted or declared value); arrays by label as text."""
+    value = {**fitted(), **history()}.get(name, references()[name].value)
+    if isinstance(value, Mapping) and all(isinstance(k, int | float) for k in value):
+        value = value[max(value)]
+    return ", ".join(f"{k} {v:g}" for k, v in value.items()) if isinstance(value, Mapping) else float(value)
 
 
 def settings_of(levers: Mapping[str, Any] | Iterable[str | Setting] | None) -> list[Setting]:

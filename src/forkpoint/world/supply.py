@@ -41,9 +41,12 @@ def desired_production(
 
 
 @aux(dims=("region",), unit="wafer/year")
-def packaging_orders(desired_production: Any, us_design: Any, packages_per_wafer: Any) -> Any:
-    """Interposer wafers (CoWoS) that American designs would need for a region."""
-    return f.total(desired_production * us_design / packages_per_wafer, over="vendor")
+def packaging_orders(
+    desired_production: Any, us_design: Any, packages_per_wafer: Any, design_progress: Any, price_of_progress: Any
+) -> Any:
+    """Interposer wafers (CoWoS) that American designs would need for a region; packages grow as designs do."""
+    packages = packages_per_wafer * design_progress ** (-price_of_progress)
+    return f.total(desired_production * us_design / packages, over="vendor")
 
 
 @aux(unit="wafer/year")
@@ -309,16 +312,24 @@ def inventory(expected_orders: Any, coverage_time: Any) -> Any:
     return expected_orders * coverage_time
 
 
-@flow(outof="inventory", into="cards", dims=("vendor", "region"), unit="chip/year")
-def shipments(order_units: Any, inventory: Any, permission: Any, delivery_time: Any) -> Any:
-    """Cards delivered: orders, as far as the stock of cards can and may be sent."""
-    return f.smooth_minimum(order_units, inventory * permission / delivery_time)
-
-
 @flow(outof="inventory", into="cards_written_off", dims=("vendor", "region"), unit="chip/year")
-def write_off(inventory: Any, permission: Any, writeoff_time: Any) -> Any:
-    """Cards caught by a rule or a refusal, that nobody else may buy."""
-    return inventory * (1 - permission) / writeoff_time
+def write_off(
+    inventory: Any,
+    expected_orders: Any,
+    permission: Any,
+    market_access: Any,
+    coverage_time: Any,
+    writeoff_time: Any,
+) -> Any:
+    """Cards beyond the usual cover that a rule or a refusal has caught, and that nobody else may buy."""
+    excess = inventory - f.smooth_minimum(inventory, coverage_time * expected_orders)
+    return excess * (1 - permission * market_access) / writeoff_time
+
+
+@flow(outof="inventory", into="cards", dims=("vendor", "region"), unit="chip/year")
+def shipments(order_units: Any, inventory: Any, write_off: Any, delivery_time: Any) -> Any:
+    """Cards delivered: orders, as far as the stock of cards can be sent."""
+    return f.smooth_minimum(order_units, inventory / delivery_time - write_off)
 
 
 cards = stock(0.0, dims=("vendor", "region"), unit="chip", doc="Cards in use, delivered since the start.")

@@ -1,0 +1,179 @@
+"""forkpoint run, scenarios, levers, equations, explain: the whole system, 2019 to 2035."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from forkpoint.cli.output import emit_step, emit_table, json_option, machine_options, print_json, to_csv
+
+HEADLINE = ("2022", "2023", "2024", "2025", "2027", "2030", "2035")
+
+
+@click.command()
+@click.argument("names", metavar="SCENARIO...", nargs=-1)
+@click.option("--lever", "levers", multiple=True, metavar="NAME=VALUE[@DATE]", help="Turn a lever, from a date on.")
+@click.option("--to", type=int, default=2035, show_default=True, help="Last year.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for files (made if missing).")
+@click.option("--csv", "as_csv", is_flag=True, help="Every quarter and variable, long: to the folder or the terminal.")
+@click.option("--netcdf", is_flag=True, help="A NetCDF file a scenario (opens in xarray), in the folder.")
+@click.option("--iamc", is_flag=True, help="One IAMC file of all scenarios (opens in pyam), in the folder.")
+@click.option("--prior", is_flag=True, help="Central values of the priors in place of the fitted ones.")
+@json_option
+def run(
+    names: tuple[str, ...],
+    levers: tuple[str, ...],
+    to: int,
+    out: Path | None,
+    as_csv: bool,
+    netcdf: bool,
+    iamc: bool,
+    prior: bool,
+    as_json: bool,
+) -> None:
+    """Run scenarios and compare them on the same axes (default: as-it-was).
+
+    \b
+    forkpoint run as-it-was
+    forkpoint run as-it-was full-embargo no-controls
+    forkpoint run as-it-was --lever licence_fee=0.25@2026Q1 --lever licence_openness=1@2026Q1
+    forkpoint run as-it-was --out results --csv --netcdf --iamc
+    """
+    from forkpoint.errors import InputError
+    from forkpoint.world import results
+    from forkpoint.world.run import run as run_scenario
+    from forkpoint.world.scenario import DEFAULT
+
+    if (netcdf or iamc) and out is None:
+        raise InputError("NetCDF and IAMC are files: say where with --out FOLDER")
+    parameters: dict[str, Any] | None = {} if prior else None
+    runs = [run_scenario(name, levers, to=to, parameters=parameters) for name in names or (DEFAULT,)]
+    if out is not None:
+        written = results.write(runs, out, csv=as_csv, netcdf=netcdf, iamc=iamc, json=as_json)
+        for path in written:
+            click.echo(path)
+        return
+    if as_json:
+        print_json([results.to_json(one) for one in runs])
+        return
+    if as_csv:
+        for number, one in enumerate(runs):
+            text = to_csv(results.long_rows(one))
+            click.echo(text if number == 0 else text.split("\n", 1)[1], nl=False)
+        return
+    for one in runs:
+        years = [y for y in HEADLINE if int(y) <= to]
+        columns = {"quantity": "", "unit": "unit", **{y: y for y in years}}
+        emit_table(results.summary(one, years), columns=columns, title=one.scenario.title, note=one.scenario.question)
+    if len(runs) > 1:
+        emit_table(results.partings(runs), title="Where they part (first quarter that differs by more than 5 %)")
+
+
+@click.command()
+@machine_options
+def scenarios(as_json: bool, as_csv: bool) -> None:
+    """List the scenarios that ship, each with the question it answers.
+
+    \b
+    forkpoint scenarios
+    """
+    from forkpoint.world.scenario import scenario, scenario_names
+
+    found = [scenario(name) for name in scenario_names()]
+    rows = [{"scenario": s.name, "question": s.question, "law": s.law, "settings": len(s.settings)} for s in found]
+    emit_table(rows, as_json=as_json, as_csv=as_csv)
+
+
+@click.command()
+@click.option("--all", "everything", is_flag=True, help="Every parameter, not only policy levers and loop switches.")
+@machine_options
+def levers(everything: bool, as_json: bool, as_csv: bool) -> None:
+    """List levers: unit, range, present value, meaning, source.
+
+    \b
+    forkpoint levers
+    forkpoint levers --all --csv
+    """
+    from forkpoint.world.levers import levers as policy
+    from forkpoint.world.levers import settable
+    from forkpoint.world.run import value_now
+
+    chosen = settable() if everything else policy()
+    rows = [
+        {"lever": r.name, "now": value_now(r.name), "low": r.low, "high": r.high, "unit": r.unit, "meaning": r.doc,
+         "source": r.source}
+        for r in chosen.values()
+    ]  # fmt: skip
+    columns = {"lever": "lever", "now": "now", "low": "low", "high": "high", "unit": "unit", "meaning": "meaning"}
+    emit_table(rows, columns=columns, as_json=as_json, as_csv=as_csv)
+
+
+@click.command()
+@click.argument("sector", required=False)
+@click.option("--markdown", is_flag=True, help="The whole page as Markdown.")
+@machine_options
+def equations(sector: str | None, markdown: bool, as_json: bool, as_csv: bool) -> None:
+    """List the equations: kind, unit, inputs, meaning, source.
+
+    \b
+    forkpoint equations
+    forkpoint equations supply
+    forkpoint equations --markdown > equations.md
+    """
+    from forkpoint.errors import UnknownName
+    from forkpoint.world.equations import equation_rows, page, sectors
+
+    if sector is not None and sector not in sectors():
+        raise UnknownName("sector", sector, sectors())
+    if markdown:
+        click.echo(page(sector), nl=False)
+        return
+    rows = equation_rows(sector)
+    columns = {"name": "name", "kind": "kind", "unit": "unit", "meaning": "meaning"}
+    emit_table(rows, columns=columns, as_json=as_json, as_csv=as_csv)
+
+
+@click.command()
+@click.argument("variable")
+@click.option("--scenario", "name", default="as-it-was", show_default=True, help="Scenario.")
+@click.option("--versus", help="Another scenario to lay beside it.")
+@click.option("--at", "date", default="2025Q2", show_default=True, help="Quarter at which inputs are shown.")
+@click.option("--lever", "turned", multiple=True, metavar="NAME=VALUE[@DATE]", help="Turn a lever, from a date on.")
+@json_option
+def explain(variable: str, name: str, versus: str | None, date: str, turned: tuple[str, ...], as_json: bool) -> None:
+    """Why a variable is what it is: its equation, its inputs with values and sources, the loops through it.
+
+    \b
+    forkpoint explain domestic_share_units --scenario as-it-was
+    forkpoint explain nvidia_china_revenue --scenario as-it-was --versus full-embargo --at 2027Q1
+    """
+    from forkpoint.world.explain import explain as explain_variable
+
+    step = explain_variable(variable, name, versus=versus, at=date, levers=turned)
+    if as_json:
+        print_json(step.to_dict())
+        return
+    emit_step(step)
+
+
+@click.command()
+@click.option("--scenario", "name", default="as-it-was", show_default=True, help="Scenario.")
+@click.option("--on", "variable", help="Switch each loop off and say how far this variable moves.")
+@click.option("--at", "date", default="2025Q2", show_default=True, help="Quarter of the comparison.")
+@machine_options
+def loops(name: str, variable: str | None, date: str, as_json: bool, as_csv: bool) -> None:
+    """List the nineteen loops: what each says, its path, its switch; with --on, how much of a variable it carries.
+
+    \b
+    forkpoint loops
+    forkpoint loops --on domestic_share_units --at 2025Q2
+    """
+    from forkpoint.world.loops import effects, loop_rows
+
+    if variable is None:
+        columns = {"loop": "loop", "title": "title", "kind": "kind", "says": "says", "switch": "switch"}
+        emit_table(loop_rows(), columns=columns, as_json=as_json, as_csv=as_csv)
+        return
+    emit_table(effects(variable, name, date), as_json=as_json, as_csv=as_csv)
