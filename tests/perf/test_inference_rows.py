@@ -64,6 +64,9 @@ def test_words_that_state_how_a_row_was_run() -> None:
     assert not stated(ROWS["sglep-008"]).overlapped
     assert stated(ROWS["pangupro-001"]).tpot_limit_ms == 100
     assert engine_named("measured by hand") == ""
+    assert stated(ROWS["dsv2-003"]).kv_bits == 6
+    assert stated(ROWS["trt06-001"]).kv_bits == 8
+    assert stated(ROWS["infx870-001"]).kv_bits is None
 
 
 def test_replicas_share_the_chips() -> None:

@@ -46,6 +46,7 @@ class Stated:
     overlapped: bool
     counts_dies: bool
     bin: str
+    kv_bits: float | None
     low_latency: bool
     tpot_limit_ms: float | None
 
@@ -78,8 +79,16 @@ def stated(row: Any) -> Stated:
         counts_dies="may be dies" in text,
         bin=sold_as[1] if sold_as else "",
         low_latency="low latency" in text,
+        kv_bits=_kv_bits(text),
         tpot_limit_ms=float(limit[1]) if limit else None,
     )
+
+
+def _kv_bits(text: str) -> float | None:
+    """Width of cached numbers where the words state it ("6-bit KV cache", "FP8 KV cache", "--kv-cache-dtype fp8")."""
+    if width := re.search(r"(\d+)[- ]bit kv", text):
+        return float(width[1])
+    return 8.0 if re.search(r"(?:fp8|int8) kv|kv[-_ ]cache[-_ ]dtype[ =](?:fp8|int8)", text) else None
 
 
 @dataclass(frozen=True)
@@ -121,7 +130,7 @@ def _deployments(row: Any, words: Stated) -> list[tuple[Deployment, float]]:
             tensor=tensor,
             pipeline=pipeline,
             attention_data=data,
-            kv_bytes=1.0 if narrow else 2.0,
+            kv_bytes=words.kv_bits / 8.0 if words.kv_bits else 1.0 if narrow else 2.0,
             engine=words.engine,
             overlapped=words.overlapped,
             reads_group_once=row.year >= 2024,

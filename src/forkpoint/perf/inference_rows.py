@@ -116,8 +116,9 @@ def _decode_row(case: InferenceCase, p: InferenceParameters, d: Deployment, inst
     row, words = case.row, case.words
     context = float(row.input_len or USUAL_PROMPT) + float(row.output_len or 0) / 2.0
     if row.batch:
-        # with stated data ranks the column is the batch of each, else all sequences at once
-        batch = float(row.batch) * (d.attention_data if row.dp or row.ep else 1)
+        # with stated data ranks the column is the batch of each (if that fits), else all sequences at once
+        ranked = float(row.batch) * (d.attention_data if row.dp or row.ep else 1)
+        batch = ranked if ranked <= memory_batch(d, context, 0.0, p) else float(row.batch)
     else:
         batch = memory_batch(d, context, 0.0, p)
         if words.tpot_limit_ms:
@@ -144,7 +145,7 @@ def _serve_row(case: InferenceCase, p: InferenceParameters, d: Deployment, insta
         served = serve(d, Request(given, made), batch, p, words.speculation)
     else:
         served = serve(d, Request(given, made), concurrency, p, words.speculation)
-    if words.separated or "per node" in row.unit:
+    if words.separated:
         return _separated_row(case, p, d, instances, served.batch)
     values = {
         "tpot_ms": served.tpot_ms,
@@ -156,8 +157,11 @@ def _serve_row(case: InferenceCase, p: InferenceParameters, d: Deployment, insta
         raise _unknown_metric(row)
     value = values[row.metric]
     if row.metric.startswith("tokens"):
-        if "input+output" in row.unit:
+        unit = row.unit.casefold()
+        if "input+output" in unit or ("total token" in unit and "output" not in unit):
             value += served.input_tokens_per_s
+        elif unit.startswith("input"):
+            value = served.input_tokens_per_s
         value = _rate(row, value, d, instances)
     return RowResult(value, served.step, served.batch, d, instances)
 
