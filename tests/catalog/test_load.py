@@ -8,6 +8,7 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+import forkpoint as fp
 from forkpoint.catalog import DATA, FILES, Accelerator, catalog, check_file, read_records
 from forkpoint.errors import DataError, ForkpointError, InputError, UnknownName
 
@@ -32,6 +33,10 @@ def test_the_counts_of_what_ships():
     assert len(known.observations) >= 1048
     assert {c.iso2 for c in known.countries} >= {"CN", "MO", "AE", "US"}
     assert catalog() is catalog()
+
+
+def test_the_public_verb_is_not_hidden_by_the_room_of_its_name():
+    assert fp.catalog().accelerators == catalog().accelerators
 
 
 def test_a_users_row_overrides_ours_by_key_and_another_extends(tmp_path):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from forkpoint.catalog.load import DATA, Catalog, catalog, check_file, read_records, read_rows
@@ -53,3 +56,13 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'forkpoint.catalog' has no attribute '{name}'")
     return getattr(import_module(f"forkpoint.catalog.{_HOMES[name]}"), name)
+
+
+class _Room(ModuleType):
+    """``forkpoint.catalog()`` is a public verb and this package has the same name: the package answers the call."""
+
+    def __call__(self, folder: Path | str | None = None) -> Catalog:
+        return catalog(folder)
+
+
+sys.modules[__name__].__class__ = _Room
