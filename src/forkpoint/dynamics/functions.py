@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import pairwise
-from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -333,8 +332,3 @@ def transpose(x: Array, source: str, target: str) -> Array:
     while x.ndim < len(frame.dims) + frame.trailing:
         x = x[None]
     return library(x).swapaxes(x, axis, frame.axis(target))
-
-
-def elements(labels: Sequence[Sequence[str]]) -> int:
-    """Number of scalar elements of an array with these labels."""
-    return prod(len(names) for names in labels)
