@@ -112,6 +112,13 @@ def test_single_figures_of_merit() -> None:
     assert processing_ratio(H20, H100) == pytest.approx(2368 / 15832, rel=0.01)
 
 
+def test_counts_by_peaks_alone_stand_beside() -> None:
+    found = equivalent(LLAMA, H20, H100, "decode")
+    assert found.count_by_8bit == pytest.approx(1979 / 296)
+    assert found.count is not None
+    assert found.count < found.count_by_8bit / 2  # type: ignore[operator]
+
+
 def test_table_of_chips() -> None:
     (row,) = table([H20], H100, [LLAMA], ["prefill", "decode"])
     assert set(row.worth) == {f"{LLAMA.name}: prefill", f"{LLAMA.name}: decode"}

@@ -74,7 +74,7 @@ def compare(
     note = (
         f"Requests of {reference.input_tokens:g} + {reference.output_tokens:g} tokens, decode at "
         f"{reference.context_tokens:g} within {reference.tpot_ms:g} ms, training on {reference.train_chips} chips; "
-        "80 % ranges."
+        "80 % ranges. 8-bit and TPP: the count by those peaks alone."
     )
     emit_table(shown, title=f"How many do the work of one {yardstick.name}", note=note)
 
@@ -87,6 +87,8 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
             "chip": row["chip"],
             "count": "cannot",
             "range": "",
+            "8-bit": row["count_by_8bit"],
+            "TPP": row["count_by_tpp"],
             "bound by": row["reason"],
             "layout": "",
         }
@@ -96,6 +98,8 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
         "chip": row["chip"],
         "count": f"{row['count']:.2f}",
         "range": f"{row['low']:.2f}–{row['high']:.2f}",
+        "8-bit": row["count_by_8bit"],
+        "TPP": row["count_by_tpp"],
         "bound by": f"{row['bound_by']} (other: {row['other_bound_by']})",
         "layout": f"{row['layout']}, {row['precision']}",
     }

@@ -38,6 +38,10 @@ class Equivalent:
     layout: str = ""
     precision: str = ""
     reason: str = ""
+    count_by_8bit: float | None = None
+    """The count if only dense 8-bit operations mattered (Epoch AI's H100-equivalents)."""
+    count_by_tpp: float | None = None
+    """The count if only total processing performance mattered."""
 
 
 def equivalent(
@@ -51,11 +55,12 @@ def equivalent(
     """How many of ``chip`` do ``job`` as one ``other`` does. Raises InputError where ``other`` cannot do it at all."""
     r = reference or reference_job()
     theirs = chip_rate(architecture, other, job, r, parameters)
+    merits = {"count_by_8bit": eight_bit_ratio(other, chip), "count_by_tpp": processing_ratio(other, chip)}
     try:
         ours = chip_rate(architecture, chip, job, r, parameters)
     except InputError as error:
         return Equivalent(
-            job, architecture.name, chip.id, other.id, None, other_bound_by=theirs.bound_by, reason=str(error)
+            job, architecture.name, chip.id, other.id, None, other_bound_by=theirs.bound_by, reason=str(error), **merits
         )
     count = theirs.rate / ours.rate
     width = 0.0 if chip.id == other.id else math.hypot(_half_width(chip, job), _half_width(other, job)) / math.sqrt(2)
@@ -73,6 +78,7 @@ def equivalent(
         ours.chips,
         ours.layout,
         ours.precision,
+        **merits,
     )
 
 

@@ -276,7 +276,8 @@ def _forward(
     cache_ways = min(d.tensor, a.kv_heads) * d.attention_data
     cache_time = cache_bytes / cache_ways / (d.bandwidth * p.cache_bandwidth_share * filled)
     score_time = cache_flops / d.group / attention_rate
-    cache = _smooth_max(cache_time, score_time)
+    scored, cache = _split(score_time, cache_time)
+    compute += scored
     activations = p.activation_passes * a.hidden * 2.0 * own * a.layers / (d.bandwidth * p.weight_bandwidth_share)
     network = _collectives(d, p, tokens, own)
     layer = p.graph_layer_us if graphs else p.layer_us
