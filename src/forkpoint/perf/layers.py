@@ -103,7 +103,7 @@ def layer_seconds(job: TrainingJob, chip: Chip, cluster: Cluster, plan: Plan, p:
     score, score_back = _scores(job, chip, plan, tokens, p)
     stream, score_stream = _streams(job, chip, plan, tokens, p)
     host = _host(job, chip, p)
-    tensor = _tensor(job, cluster, plan, tokens, p)
+    tensor = _tensor(job, chip, cluster, plan, tokens, p)
     expert = _experts(job, cluster, plan, tokens, p)
     context = _context(job, cluster, plan, tokens, p)
     stream_all = stream + score_stream
@@ -211,15 +211,23 @@ def _host(job: TrainingJob, chip: Chip, p: Parameters) -> Any:
     return (arch.layers * p.layer_us + arch.moe_layers * expert) * 1e-6
 
 
-def _tensor(job: TrainingJob, cluster: Cluster, plan: Plan, tokens: Any, p: Parameters) -> Any:
+def _tensor(job: TrainingJob, chip: Chip, cluster: Cluster, plan: Plan, tokens: Any, p: Parameters) -> Any:
     """Exposed seconds of the all-reduces (or gather and scatter) of tensor parallelism, one pass."""
     arch = job.arch
     blocks: Any = arch.layers * (1.0 if job.parallel_block else 2.0)
     blocks = blocks - np.where(plan.ep > 1, arch.moe_layers, 0.0)
     volume = tokens * arch.hidden * 2.0
     each = network.all_reduce(volume, cluster, plan.tp, 1, p, calls=2)
-    hidden = p.tensor_overlap if not job.overlapped else np.maximum(p.tensor_overlap, 0.8)
-    return blocks * each * (1.0 - hidden)
+    return blocks * each * (1.0 - hidden_traffic(job, chip, p.tensor_overlap, 0.8))
+
+
+def hidden_traffic(job: TrainingJob, chip: Chip, usual: Any, most: float) -> Any:
+    """Share of traffic that runs beside computation: ``most`` where a job says so, ``usual`` on chips for which
+    libraries pipeline collectives with multiplications (XLA; CUDA since Hopper), none before.
+    """
+    if job.overlapped:
+        return np.maximum(usual, most)
+    return usual if chip.platform == "xla" or chip.year >= 2022 else 0.0 * usual
 
 
 def _experts(job: TrainingJob, cluster: Cluster, plan: Plan, tokens: Any, p: Parameters) -> Any:

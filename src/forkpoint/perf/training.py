@@ -15,7 +15,7 @@ from forkpoint.perf import network
 from forkpoint.perf.chip import Chip
 from forkpoint.perf.cluster import Cluster
 from forkpoint.perf.efficiency import Parameters, stream_bandwidth
-from forkpoint.perf.layers import LayerSeconds, TrainingJob, layer_seconds
+from forkpoint.perf.layers import LayerSeconds, TrainingJob, hidden_traffic, layer_seconds
 from forkpoint.perf.parallelism import Plan
 from forkpoint.perf.workload import Architecture
 
@@ -62,7 +62,7 @@ def assemble(
     transfer = _transfer(job, cluster, plan, p)
     busy = sum(once) + transfer
     bubble = _bubble(plan, forward.total() * stage, backward.total() * stage + logits, once[0], transfer)
-    data = _data(job, cluster, plan, p, busy, backward.total() * stage, count)
+    data = _data(job, chip, cluster, plan, p, busy, count)
     optimizer = _optimizer(job, chip, plan, p)
     parts = [part * count for part in once] + [transfer * count, bubble, data, optimizer]
     # Jitter averages out along a pipeline; the step waits for the slowest of its data ranks.
@@ -109,7 +109,7 @@ def local_parameters(arch: Architecture, plan: Plan) -> tuple[Any, Any]:
     return (dense * share + ends) / plan.tp, experts
 
 
-def _data(job: TrainingJob, cluster: Cluster, plan: Plan, p: Parameters, busy: Any, backward: Any, count: Any) -> Any:
+def _data(job: TrainingJob, chip: Chip, cluster: Cluster, plan: Plan, p: Parameters, busy: Any, count: Any) -> Any:
     """Exposed seconds of reducing gradients and gathering parameters over data ranks."""
     grads = ADAPTER_SHARE if job.adapters else 1.0
     dense, experts = local_parameters(job.arch, plan)
@@ -123,7 +123,7 @@ def _data(job: TrainingJob, cluster: Cluster, plan: Plan, p: Parameters, busy: A
         far = network.all_gather(experts * bytes_each, cluster, copies, plan.ep, p, calls, one_card)
         return near + np.where(experts > 0, far, 0.0)
 
-    hidden = p.data_overlap if not job.overlapped else np.maximum(p.data_overlap, 0.9)
+    hidden = hidden_traffic(job, chip, p.data_overlap, 0.9)
     exchange = np.where(plan.zero == 0, 2.0 * moved(wire, 8.0), moved(wire + 2.0 * grads, 16.0))
     exposed = np.maximum(exchange * (1.0 - hidden), exchange - busy)
     if not np.any(plan.zero == 3):
