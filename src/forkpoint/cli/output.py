@@ -42,15 +42,16 @@ def emit_table(
     if as_csv:
         sys.stdout.write(to_csv(rows))
         return
+    from rich.markup import escape
     from rich.table import Table
 
     shown = columns or {key: key for key in (rows[0] if rows else {})}
-    table = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    table = Table(title=escape(title) or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for key, heading in shown.items():
         numeric = bool(rows) and all(isinstance(r.get(key), int | float | None) for r in rows)
         table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(cell(row.get(key)) for key in shown))
+        table.add_row(*(escape(cell(row.get(key))) for key in shown))
     screen = console()
     screen.print(table)
     if note:

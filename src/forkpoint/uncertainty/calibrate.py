@@ -42,6 +42,13 @@ class Posterior:
         """Posterior standard deviation of each coordinate; 1 is the prior's own: the data said nothing."""
         return np.asarray(np.sqrt((self.root**2).sum(axis=1)))
 
+    @property
+    def directions(self) -> tuple[Floats, Floats]:
+        """Orthonormal directions in which the data moved the prior, and the change of width along each (root − 1)."""
+        values, vectors = np.linalg.eigh(self.root - np.eye(len(self.mode)))
+        moved = values < -1e-6
+        return vectors.T[moved], values[moved]
+
     def sample(self, standard: Floats) -> Floats:
         """Coordinates (coordinate, draw) from standard normal numbers of the same shape."""
         return self.mode[:, None] + self.root @ standard

@@ -90,7 +90,7 @@ def hindcast(
     """Every actual or estimated observation of the past beside the model's value, run on observed levers alone."""
     rows = [o for o in observations if o.actual_or_estimate_or_forecast != "forecast" and o.period_end <= as_of]
     rows = [o for o in rows if year(o.period_start) >= START]
-    groups = matched(rows)
+    groups = {o: group for o, group in matched(rows).items() if not o.relative}
     needed = sorted({v for o in groups for v in o.variables})
     result = run(scenario, parameters=parameters, to=as_of.year, outputs=needed)
     found = []

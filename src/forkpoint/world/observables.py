@@ -34,6 +34,7 @@ _OPTIONAL = {
     "weight": "weight of a mean",
     "times": "factor that varies",
     "relative": "true where the model gives growth only",
+    "offset": "added after the factor",
     "scale": " or ".join(SCALES),
     "fit": "used in fitting",
     "trap": "caveat",
@@ -78,6 +79,7 @@ class Observable:
     """True where the model gives the series' growth, not its level: it hangs on the last known figure."""
     fit: bool = False
     trap: str = ""
+    offset: float = 0.0
 
     @property
     def variables(self) -> set[str]:
@@ -91,15 +93,18 @@ class Observable:
 
     def predict(self, values: Mapping[str, Any], model: Model, weights: Floats) -> Any:
         """Predictions in the series' unit for the periods that ``weights`` (period, time) describe."""
+        return self.offset + self.factor * self._aggregated(values, model, weights)
+
+    def _aggregated(self, values: Mapping[str, Any], model: Model, weights: Floats) -> Any:
         path = self.selection.of(values, model)
         if self.times is not None:
             path = path * self.times.of(values, model)
         if self.weight:
             by = Selection(self.weight).of(values, model)
-            return self.factor * (weights @ (path * by)) / (weights @ by)
+            return (weights @ (path * by)) / (weights @ by)
         if self.over is not None:
-            return self.factor * (weights @ path) / (weights @ self.over.of(values, model))
-        return self.factor * (weights @ path)
+            return (weights @ path) / (weights @ self.over.of(values, model))
+        return weights @ path
 
     def transformed(self, value: Any) -> Any:
         """A value on the scale on which its error is normal: logs, log-odds (of per cent) or itself."""
@@ -182,6 +187,7 @@ def _read(entry: object, number: int) -> Observable:
         relative=bool(keys.get("relative", False)),
         fit=bool(keys.get("fit", False)),
         trap=keys.get("trap", ""),
+        offset=float(keys.get("offset", 0.0)),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,10 @@ import numpy as np
 
 from forkpoint.dynamics.trajectory import Trajectory
 from forkpoint.errors import InputError
-from forkpoint.files import read_yaml
+from forkpoint.world.fitted import fitted_parameters
 from forkpoint.world.levers import Setting, apply, parse_setting, setting
 from forkpoint.world.model import START, STEP, STOP, history, observed, offers, world
-from forkpoint.world.reference import FOLDER, references
+from forkpoint.world.reference import references
 from forkpoint.world.scenario import DEFAULT, Scenario, scenario
 
 QUARTERS_PER_YEAR = 4
@@ -64,7 +63,7 @@ class Trajectories(Mapping[str, Any]):
 
 def value_now(name: str) -> float | str:
     """A lever's value at the end of its dated history (or its fitted or declared value); arrays by label as text."""
-    value = {**fitted(), **history()}.get(name, references()[name].value)
+    value = {**fitted_parameters(), **history()}.get(name, references()[name].value)
     if isinstance(value, Mapping) and all(isinstance(k, int | float) for k in value):
         value = value[max(value)]
     return ", ".join(f"{k} {v:g}" for k, v in value.items()) if isinstance(value, Mapping) else float(value)
@@ -79,18 +78,15 @@ def settings_of(levers: Mapping[str, Any] | Iterable[str | Setting] | None) -> l
     return [one if isinstance(one, Setting) else parse_setting(one) for one in levers]
 
 
-@cache
-def fitted() -> dict[str, Any]:
-    """Parameters as fitted to what was published by the as-of date (``fitted.yaml``), in the engine's form."""
-    content = read_yaml(FOLDER / "fitted.yaml")
-    settings = [parse_setting(f"{name}={value}") for name, value in content["parameters"].items()]
-    return apply(settings, {})
-
-
 def inputs(chosen: Scenario, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """All values that a scenario's run is given: parameters (fitted unless told), observed series, the law's offers,
     dated levers of the past, and the scenario's settings over all of them."""
-    values = {**(fitted() if parameters is None else parameters), **observed(), **offers(chosen.law), **history()}
+    values = {
+        **(fitted_parameters() if parameters is None else parameters),
+        **observed(),
+        **offers(chosen.law),
+        **history(),
+    }
     return apply(chosen.settings, values)
 
 
@@ -105,8 +101,9 @@ def run(
 ) -> Trajectories:
     """Run a scenario from 2019 to the end of year ``to`` (2035 by default).
 
-    ``levers``: settings laid over the scenario's; ``parameters``: values of parameters by name as the engine takes them, in
-    place of the fitted ones (``{}``: the central values of ``reference.yaml``); ``options`` go to the engine (``draws=``, ``engine=``, ``outputs=``, …). Raises InputError, UnknownName.
+    ``levers``: settings laid over the scenario's; ``parameters``: values of parameters by name as the engine takes
+    them, in place of the fitted ones (``{}``: the central values of ``reference.yaml``); ``options`` go to the engine
+    (``draws=``, ``engine=``, ``outputs=``, …). Raises InputError, UnknownName.
     """
     chosen = scenario(name).with_settings(*settings_of(levers))
     stop = STOP if to is None else float(to) + 1

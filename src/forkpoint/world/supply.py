@@ -319,11 +319,12 @@ def write_off(
     permission: Any,
     market_access: Any,
     coverage_time: Any,
+    chip_floor: Any,
     writeoff_time: Any,
 ) -> Any:
-    """Cards beyond the usual cover that a rule or a refusal has caught, and that nobody else may buy."""
-    excess = inventory - f.smooth_minimum(inventory, coverage_time * expected_orders)
-    return excess * (1 - permission * market_access) / writeoff_time
+    """Cards that a rule or a refusal has caught and nobody else may buy: the more, the larger the stock is for its orders."""
+    excess = inventory / (inventory + coverage_time * expected_orders + chip_floor)
+    return inventory * excess * (1 - permission * market_access) / writeoff_time
 
 
 @flow(outof="inventory", into="cards", dims=("vendor", "region"), unit="chip/year")

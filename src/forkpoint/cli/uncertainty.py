@@ -1,0 +1,180 @@
+"""``forkpoint calibrate``, ``hindcast`` and ``score``: fitted to the past, and how good it was on what came later."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import click
+
+from forkpoint.cli.output import console, emit_table, machine_options, print_json, to_csv
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+_CUTOFF = "2025-11-01"
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  forkpoint calibrate                                 fit to what was known on 2025-11-01, show what the data said
+  forkpoint calibrate --as-of 2024-09-30 --out fit    write posterior and fitted set to a folder"""
+)
+@click.option("--as-of", type=_DAY, default=_CUTOFF, show_default=True, help="Only what was published by this day.")
+@click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder for posterior.npz and fitted.csv.")
+@click.option("--fast", is_flag=True, help="Posterior mode and Laplace (the default method; kept for scripts).")
+@machine_options
+def calibrate(as_of: dt.datetime, out: Path | None, fast: bool, as_json: bool, as_csv: bool) -> None:
+    """Fit the world's parameters, within their ranges, to what was known on a day."""
+    from forkpoint.catalog import catalog
+    from forkpoint.files import write_atomically
+    from forkpoint.uncertainty.calibrate import fit
+    from forkpoint.uncertainty.evidence import evidence
+    from forkpoint.uncertainty.posterior_file import mode_table, write_posterior
+
+    day = evidence(catalog().observations, as_of.date())
+    screen = console()
+    with screen.status(f"fit to {day.count} figures") as status:
+
+        def tell(step: int, misfit: float) -> None:
+            status.update(f"fit to {day.count} figures: step {step}, misfit {misfit:.1f}")
+
+        posterior = fit(day, progress=tell)
+    table = mode_table(posterior, day.coordinates)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        write_posterior(posterior, out / "posterior.npz")
+        write_atomically(out / "fitted.csv", to_csv(table))
+    if as_json or as_csv:
+        emit_table(table, as_json=as_json, as_csv=as_csv)
+        return
+    told = sorted(table, key=lambda r: float(str(r["posterior_sd"])))[:25]
+    title = f"{day.count} figures known on {as_of:%Y-%m-%d}: the 25 parameters that they tell most about"
+    silent = sum(float(str(r["posterior_sd"])) > 0.9 for r in table)
+    note = (
+        f"misfit {posterior.misfit:.0f} on {posterior.observations} figures, {posterior.prior_misfit:.0f} from priors. "
+        f"posterior_sd 1: the data said nothing; {silent} of {len(table)} parameters are not identified (above 0.9)."
+    )
+    emit_table(told, title=title, note=note)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  forkpoint hindcast                 error of every series that the world speaks of, 2019 to 2025-11-01
+  forkpoint hindcast --rows --csv    every figure beside the model's"""
+)
+@click.option("--as-of", type=_DAY, default=_CUTOFF, show_default=True, help="Run up to this day.")
+@click.option("--reference", is_flag=True, help="Reference values of the parameters instead of the fitted ones.")
+@click.option("--rows", is_flag=True, help="Every figure, not one line a series.")
+@machine_options
+def hindcast(as_of: dt.datetime, reference: bool, rows: bool, as_json: bool, as_csv: bool) -> None:
+    """The past again: run from 2019 on observed levers alone, beside every matching observation."""
+    import numpy as np
+
+    from forkpoint.catalog import catalog
+    from forkpoint.world.hindcast import errors_by_series
+    from forkpoint.world.hindcast import hindcast as again
+
+    found = again(catalog().observations, as_of=as_of.date(), parameters={} if reference else None)
+    if rows:
+        emit_table([c.to_dict() for c in found], as_json=as_json, as_csv=as_csv)
+        return
+    table = [s.to_dict() for s in errors_by_series(found)]
+    if as_json or as_csv:
+        emit_table(table, as_json=as_json, as_csv=as_csv)
+        return
+    errors = [abs(c.error) for c in found if c.used]
+    columns = {"series": "series", "entity": "entity", "count": "n", "median_absolute_error": "median |error|"}
+    columns |= {"bias": "bias", "worst": "worst", "in": "in", "fitted": "fitted"}
+    shown = [
+        {k: f"{v:.1%}" if k in ("median_absolute_error", "bias", "worst") else v for k, v in r.items()} for r in table
+    ]
+    note = f"median absolute error of the {len(errors)} fitted figures: {np.median(errors):.1%}; shares in points"
+    emit_table(shown, columns=columns, note=note)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  forkpoint score --as-of 2024-09-30                            our own observations that came later
+  forkpoint score later.csv --as-of 2025-10-31 --out scores.csv any file in the schema of observations.csv
+  forkpoint score --rolling                                     five days, one table"""
+)
+@click.argument("observations", required=False, type=click.Path(path_type=Path))
+@click.option("--as-of", type=_DAY, default="2025-10-31", show_default=True, help="The forecaster's day.")
+@click.option("--out", type=click.Path(path_type=Path), default=None, help="CSV file of every scored figure.")
+@click.option("--rolling", is_flag=True, help="Scores from five days between 2022 and 2025.")
+@click.option("--draws", type=click.IntRange(50, 100_000), default=1000, show_default=True, help="Draws a forecast.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of all random numbers.")
+@machine_options
+def score(
+    observations: Path | None,
+    as_of: dt.datetime,
+    out: Path | None,
+    rolling: bool,
+    draws: int,
+    seed: int,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
+    """Freeze what was known on a day, forecast what came later, and score it against naive rules."""
+    from forkpoint.catalog import catalog
+    from forkpoint.catalog.load import check_file
+    from forkpoint.files import write_atomically
+    from forkpoint.uncertainty import score as scoring
+
+    history = catalog().observations
+    later: list[Any] = list(history)
+    if observations is not None:
+        text = observations.read_text(encoding="utf-8-sig") if observations.exists() else None
+        later, errors = check_file(Path("observations.csv") if text is not None else observations, text=text)
+        if errors:
+            raise errors[0]
+    days = scoring.ORIGINS if rolling else (as_of.date(),)
+    screen = console()
+    found = []
+    with screen.status("score") as status:
+        for day in days:
+            options: dict[str, Any] = {"known": history, "draws": draws, "seed": seed, "progress": status.update}
+            found.append(scoring.score(later, day, **options))
+    rows = [{"as_of": s.as_of.isoformat(), **{k: r[k] for k in scoring.COLUMNS}} for s in found for r in s.rows]
+    if out is not None:
+        write_atomically(out, to_csv(rows, ([] if not rolling else ["as_of"]) + list(scoring.COLUMNS)))
+    if as_json:
+        print_json([{"as_of": s.as_of, **vars(s.summary), "unmatched": s.unmatched} for s in found])
+        return
+    if as_csv:
+        emit_table(rows, as_csv=True)
+        return
+    _print_scores(found)
+
+
+def _print_scores(found: list[Any]) -> None:
+    from forkpoint.uncertainty.scores import summarise
+
+    if len(found) == 1:
+        rows = found[0].by_series()
+        shown = [{k: f"{v:.2f}" if isinstance(v, float) else v for k, v in r.items()} for r in rows]
+        emit_table(shown, title=f"Forecasts of {found[0].as_of}, by series")
+    overall = [*((str(s.as_of), s.summary) for s in found)]
+    if len(found) > 1:
+        overall.append(("all", summarise([r for s in found for r in s.rows])))
+    table = [
+        {
+            "as of": name,
+            "figures": s.count,
+            "skill": f"{s.skill:+.2f}",
+            "50 % covers": f"{s.coverage_50:.0%}",
+            "90 % covers": f"{s.coverage_90:.0%}",
+            "bias": f"{s.signed_median_error:+.1%}",
+            "log score": f"{s.log_score:.2f}",
+            "PIT tenths": " ".join(str(n) for n in s.pit_histogram),
+        }
+        for name, s in overall
+    ]
+    note = "skill: share of the CRPS of the best naive rule (chosen by series, with hindsight) that the forecast saves"
+    emit_table(table, title="Scores", note=note)
+    left = sum(s.unmatched for s in found)
+    if left:
+        console().print(f"{left} later figures are of series that the world does not speak of", style="dim")
