@@ -237,3 +237,19 @@ def test_text_that_is_no_xmile_is_refused() -> None:
         draft_xmile("<xmile><a>\n</b></xmile>", "x")
     with pytest.raises(InputError, match="no <sim_specs>"):
         draft_xmile("<xmile/>", "x")
+
+
+@pytest.mark.parametrize(
+    ("clock", "words"),
+    [
+        ("<start>0</start><stop>soon</stop>", "column 'stop': 'soon' is not a number"),
+        ("<start>5</start><stop>1</stop>", "step > 0 and stop ≥ start, got step 1, start 5, stop 1"),
+        ('<stop>1</stop><dt reciprocal="true">0</dt>', "got step 0"),
+        ("<stop>inf</stop>", "the stop of the run is inf"),
+    ],
+)
+def test_a_clock_that_makes_no_run_is_refused(clock: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "clock.xmile"
+    path.write_text(f"<xmile><sim_specs>{clock}</sim_specs><model/></xmile>", encoding="utf-8")
+    with pytest.raises(InputError, match=words):
+        read_xmile(path)

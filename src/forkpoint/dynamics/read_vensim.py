@@ -252,6 +252,8 @@ class EntryReader:
         except ValueError as error:
             raise self.draft.error(self.label, "its lookup holds something that is not a number") from error
         half = len(numbers) // 2
+        if half == 0 or len(numbers) % 2:
+            raise self.draft.error(self.label, f"its lookup needs as many y as x values, got {len(numbers)} numbers")
         return tuple(zip(numbers[:half], numbers[half:], strict=True))
 
     def table(self, text: str) -> list[float]:

@@ -82,7 +82,7 @@ def read_clock(root: ElementTree.Element, draft: Draft) -> None:
     draft.stop = number_of(specs.findtext("stop") or "", draft, "stop")
     step = specs.find("dt")
     draft.step = number_of(step.text or "", draft, "dt") if step is not None else 1.0
-    if step is not None and step.get("reciprocal", "").casefold() == "true":
+    if step is not None and step.get("reciprocal", "").casefold() == "true" and draft.step:
         draft.step = 1.0 / draft.step
     method = specs.get("method", "euler").casefold()
     draft.method = "rk4" if method.startswith("rk4") else "euler"
@@ -267,7 +267,7 @@ class ModelReader:
         if points is not None and (points.text or "").strip():
             xs = self.numbers(points, label)
         elif scale is not None:
-            low, high = float(scale.get("min", "0")), float(scale.get("max", "1"))
+            low, high = (number_of(scale.get(key, ""), self.draft, f"xscale {key}") for key in ("min", "max"))
             xs = tuple(low + (high - low) * n / (len(ys) - 1) for n in range(len(ys)))
         else:
             raise self.draft.error(label, "its graphical function has neither <xpts> nor <xscale>")

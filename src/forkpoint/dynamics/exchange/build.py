@@ -8,6 +8,7 @@ import linecache
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from forkpoint.dynamics.exchange.builtins import Coder, namespace
@@ -79,8 +80,22 @@ def remembered(source: str, file: str) -> str:
     return name
 
 
+def check_clock(draft: Draft) -> None:
+    """Raise InputError where start, stop, step and saving interval make no run."""
+    clock = {"start": draft.start, "stop": draft.stop, "step": draft.step, "saving interval": draft.save_every}
+    for name, value in clock.items():
+        if value is not None and not isfinite(value):
+            raise InputError(f"{draft.file}: the {name} of the run is {value}, not a finite number")
+    if draft.step <= 0.0 or draft.stop < draft.start:
+        raise InputError(
+            f"{draft.file}: a run needs step > 0 and stop ≥ start, "
+            f"got step {draft.step:g}, start {draft.start:g}, stop {draft.stop:g}"
+        )
+
+
 def build(draft: Draft) -> Imported:
     """The model of a draft. Raises InputError (what the file gets wrong, or what is not translated) and ModelError."""
+    check_clock(draft)
     try:
         scalars = Scalars(draft)
     except RecursionError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from math import isfinite
 from typing import Any
 
 from forkpoint.dynamics.exchange.draft import Lookup
@@ -61,7 +62,7 @@ class Coder:
         """Python code of a number."""
         match formula:
             case Number(value):
-                return repr(value)
+                return repr(value) if isfinite(value) else f"float('{value!r}')"
             case Name(":na:"):
                 return "r.MISSING"
             case Name(name):

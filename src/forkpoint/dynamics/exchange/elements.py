@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from math import isfinite
 
 from forkpoint.dynamics.exchange.draft import Declaration, Draft
 from forkpoint.dynamics.exchange.formula import (
@@ -127,7 +128,7 @@ class Spread:
         """The label at a position counted from 1, unless the labels themselves are numbers."""
         if (text := f"{value:g}") in axis:
             return text
-        if value != int(value) or not 1 <= value <= len(axis):
+        if not isfinite(value) or value != int(value) or not 1 <= value <= len(axis):
             raise self.draft.error(element.declaration, f"subscript {value:g} is not within 1 to {len(axis)}")
         return axis[int(value) - 1]
 
@@ -173,7 +174,7 @@ class Spread:
         for (source, _), mapping in self.draft.mappings.items():
             if source == dimension and mapping.get(label) in axis:
                 return mapping[label]
-        labels = self.draft.dimensions[dimension]
+        labels = self.draft.dimensions.get(dimension, ())
         if len(labels) == len(axis):
             return axis[labels.index(label)]
         raise InputError(f"{self.draft.file}: label '{label}' of '{dimension}' is not on the axis ({', '.join(axis)})")
@@ -319,6 +320,9 @@ class Spread:
         self, name: str, subscripts: tuple[Expression, ...], element: Element, axes: dict[str, tuple[str, ...]]
     ) -> tuple[Expression, ...]:
         """Subscripts with each that stands for several labels named after what it runs over."""
+        if len(subscripts) != len(self.axes[name]):
+            problem = f"'{name}' has {len(self.axes[name])} dimensions, but {len(subscripts)} subscripts are given"
+            raise self.draft.error(element.declaration, problem)
         found: list[Expression] = []
         for place, (subscript, axis) in enumerate(zip(subscripts, self.axes[name], strict=True)):
             resolved = self.resolve(subscript, element, axis)

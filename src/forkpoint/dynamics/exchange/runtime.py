@@ -183,7 +183,7 @@ def piecewise(x: Array, xs: Sequence[float], ys: Sequence[float], mode: str) -> 
             result = result + f.where(x >= x1, y1 - y0, 0.0)
         elif y1 != y0:
             result = result + (f.clip(x, x0, x1) - x0) * ((y1 - y0) / (x1 - x0))
-    if mode == "extrapolate" and len(xs) > 1:
+    if mode == "extrapolate" and len(xs) > 1 and xs[0] < xs[1] and xs[-2] < xs[-1]:
         result = result + (f.minimum(x, xs[0]) - xs[0]) * ((ys[1] - ys[0]) / (xs[1] - xs[0]))
         result = result + (f.maximum(x, xs[-1]) - xs[-1]) * ((ys[-1] - ys[-2]) / (xs[-1] - xs[-2]))
     return result

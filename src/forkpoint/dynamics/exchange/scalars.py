@@ -206,6 +206,8 @@ class Scalars:
         if len(arguments) != len(macro.parameters):
             problem = f"macro {macro.name} takes {len(macro.parameters)} arguments, got {len(arguments)}"
             raise self.draft.error(self.owner, problem)
+        if all(declaration.name != macro.name for declaration in macro.declarations):
+            raise self.draft.error(self.owner, f"the macro {macro.name} has no equation of its own name")
         caller, taken = self.owner, set(self.variables)
         prefix = f"{caller}·{macro.name}"
         while any(name.startswith(f"{prefix}·") for name in taken):

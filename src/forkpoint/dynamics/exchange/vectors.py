@@ -31,6 +31,8 @@ def inverse(spread: Spread, matrix: Expression, element: Element) -> Expression:
         raise spread.draft.error(
             element.declaration, "INVERT MATRIX needs an array over two dimensions of the left side"
         )
+    if not {rows.name, columns.name} <= element.bound.keys():
+        raise spread.draft.error(element.declaration, "INVERT MATRIX needs the two dimensions on the left side")
     axes = [spread.dimension(name.name, element) for name in (rows, columns)]
     if len(axes[0]) != len(axes[1]) or len(axes[0]) > 4:
         raise spread.draft.error(element.declaration, "INVERT MATRIX is translated for square matrices of up to 4 rows")
@@ -49,6 +51,8 @@ def inverse(spread: Spread, matrix: Expression, element: Element) -> Expression:
 
 def ordering(spread: Spread, function: str, arguments: tuple[Expression, ...], element: Element) -> Expression:
     """RANK (1 = smallest when the second argument is positive) and VECTOR SORT ORDER (0 = first place)."""
+    if len(arguments) != 2:
+        raise spread.draft.error(element.declaration, f"{function.upper()} takes 2 arguments, got {len(arguments)}")
     vector, direction = arguments[0], spread.scalar(arguments[1], element)
     last = vector.subscripts[-1] if isinstance(vector, Name) and vector.subscripts else Wildcard()
     if not isinstance(vector, Name) or not isinstance(last, Name) or last.name not in element.bound:
@@ -59,6 +63,9 @@ def ordering(spread: Spread, function: str, arguments: tuple[Expression, ...], e
     items = spread.instances(opened, element)
     labels = spread.draft.dimensions[last.name]
     own = labels.index(element.bound[last.name])
+    if len(items) != len(labels):
+        problem = f"{function.upper()}: the array has {len(items)} elements, its dimension {len(labels)} labels"
+        raise spread.draft.error(element.declaration, problem)
     ranks = [before_count(items, index, direction) for index in range(len(items))]
     if function in ("rank", "vector_rank"):
         return Binary("+", ranks[own], Number(1.0))
