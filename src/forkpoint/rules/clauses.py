@@ -7,6 +7,7 @@ applies, what it then does, where it stands, and how good the evidence for it is
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,6 +18,7 @@ from forkpoint.errors import InputError, UnknownName, nearest
 from forkpoint.files import parse_yaml, read_text, require_keys
 from forkpoint.rules.predicate import Predicate
 
+_WRITTEN_DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
 PARAGRAPHS = Path(__file__).parent / "paragraphs"
 
 STAGES: dict[str, dict[str, str]] = {
@@ -130,7 +132,7 @@ class Law:
     def days_of_change(self) -> list[dt.date]:
         """Every first day of a different law, ascending."""
         days = {c.first_day for c in self.clauses}
-        days |= {c.last_day + dt.timedelta(days=1) for c in self.clauses if c.last_day}
+        days |= {c.last_day + dt.timedelta(days=1) for c in self.clauses if c.last_day and c.last_day < dt.date.max}
         return sorted(days)
 
 
@@ -215,8 +217,11 @@ def _day(value: object, where: str, key: str) -> dt.date:
 
 def parse_day(text: str, what: str) -> dt.date:
     """A day written YYYY-MM-DD. Raises InputError in words."""
+    match = _WRITTEN_DAY.fullmatch(text)
     try:
-        return dt.date.fromisoformat(text)
+        if match is None:
+            raise ValueError(text)
+        return dt.date(int(match[1]), int(match[2]), int(match[3]))
     except ValueError:
         hint = nearest(text, ["today"])
         extra = "; did you mean today?" if hint else ""
