@@ -66,11 +66,12 @@ def test_prefill_of_many_tokens_takes_flops_over_peak() -> None:
 
 
 def test_key_value_heads_limit_how_far_a_cache_is_cut() -> None:
-    eight, sixteen = (Deployment(LLAMA, H100, "bf16", tensor=t) for t in (8, 16))
-    assert decode(sixteen, 8, 8192, IDEAL).cache == pytest.approx(decode(eight, 8, 8192, IDEAL).cache)
-    latent = [decode(Deployment(DEEPSEEK, H100, "fp8", tensor=t), 8, 8192, IDEAL).cache for t in (1, 8)]
+    fast = H100.model_copy(update={"bf16_tflops": 1e6})
+    eight, sixteen = (Deployment(LLAMA, fast, "bf16", tensor=t) for t in (8, 16))
+    assert decode(sixteen, 8, 8192, IDEAL).cache == pytest.approx(decode(eight, 8, 8192, IDEAL).cache, rel=0.001)
+    latent = [decode(Deployment(DEEPSEEK, fast, "fp8", tensor=t), 8, 8192, IDEAL).cache for t in (1, 8)]
     # one latent vector for all heads: the cache is read whole on each chip
-    assert latent[1] > 0.5 * latent[0]
+    assert latent[1] == pytest.approx(latent[0], rel=0.01)
 
 
 @pytest.mark.parametrize(("tokens", "hit"), [(1, 8.0), (1e9, 256.0), (32, 256 * (1 - (1 - 8 / 256) ** 32))])

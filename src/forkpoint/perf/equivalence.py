@@ -55,12 +55,20 @@ def equivalent(
     """How many of ``chip`` do ``job`` as one ``other`` does. Raises InputError where ``other`` cannot do it at all."""
     r = reference or reference_job()
     theirs = chip_rate(architecture, other, job, r, parameters)
-    merits = {"count_by_8bit": eight_bit_ratio(other, chip), "count_by_tpp": processing_ratio(other, chip)}
+    by_8bit, by_tpp = eight_bit_ratio(other, chip), processing_ratio(other, chip)
     try:
         ours = chip_rate(architecture, chip, job, r, parameters)
     except InputError as error:
         return Equivalent(
-            job, architecture.name, chip.id, other.id, None, other_bound_by=theirs.bound_by, reason=str(error), **merits
+            job,
+            architecture.name,
+            chip.id,
+            other.id,
+            None,
+            other_bound_by=theirs.bound_by,
+            reason=str(error),
+            count_by_8bit=by_8bit,
+            count_by_tpp=by_tpp,
         )
     count = theirs.rate / ours.rate
     width = 0.0 if chip.id == other.id else math.hypot(_half_width(chip, job), _half_width(other, job)) / math.sqrt(2)
@@ -78,7 +86,8 @@ def equivalent(
         ours.chips,
         ours.layout,
         ours.precision,
-        **merits,
+        count_by_8bit=by_8bit,
+        count_by_tpp=by_tpp,
     )
 
 

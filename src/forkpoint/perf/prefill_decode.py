@@ -319,7 +319,7 @@ def _matrix_products(
 
 def experts_hit(experts: float, topk: float, tokens: float) -> float:
     """Experts that a batch of ``tokens`` touches in a layer when routing is even: E(1 - (1 - k/E)^tokens)."""
-    return experts * (1.0 - (1.0 - min(1.0, topk / experts)) ** tokens)
+    return experts * (1.0 - float((1.0 - min(1.0, topk / experts)) ** tokens))
 
 
 def _collectives(d: Deployment, p: InferenceParameters, tokens: float, own: float) -> float:
@@ -360,7 +360,7 @@ def _exchange_seconds(d: Deployment, p: InferenceParameters) -> float:
     if d.group <= _domain(d.chip):
         return 4.0 * width * copies / inside
     nodes = d.group / _domain(d.chip)
-    crossing = min(nodes * (1.0 - (1.0 - 1.0 / nodes) ** topk), MOST_NODES) * (nodes - 1) / nodes
+    crossing = min(nodes * (1.0 - float((1.0 - 1.0 / nodes) ** topk)), MOST_NODES) * (nodes - 1) / nodes
     return 3.0 * width * max(copies / inside, crossing / (d.network * p.link_share))
 
 
@@ -402,7 +402,7 @@ def _smooth_max(x: float, y: float) -> float:
     big = max(x, y)
     if big <= 0.0:
         return 0.0
-    return big * float(1.0 + (min(x, y) / big) ** OVERLAP) ** (1.0 / OVERLAP)
+    return big * float((1.0 + (min(x, y) / big) ** OVERLAP) ** (1.0 / OVERLAP))
 
 
 def _first(chip: Accelerator, columns: tuple[str, ...]) -> tuple[str, float]:
