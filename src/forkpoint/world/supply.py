@@ -316,15 +316,16 @@ def inventory(expected_orders: Any, coverage_time: Any) -> Any:
 def write_off(
     inventory: Any,
     expected_orders: Any,
+    order_units: Any,
     permission: Any,
     market_access: Any,
-    coverage_time: Any,
-    chip_floor: Any,
+    order_floor: Any,
     writeoff_time: Any,
 ) -> Any:
-    """Cards that a rule or a refusal has caught and nobody else may buy: the more, the larger the stock is for its orders."""
-    excess = inventory / (inventory + coverage_time * expected_orders + chip_floor)
-    return inventory * excess * (1 - permission * market_access) / writeoff_time
+    """Cards that a rule or a refusal has caught: orders fall short of what was expected, and nobody else may buy."""
+    shortfall = (expected_orders - order_units) / (expected_orders + order_units + order_floor)
+    caught = f.maximum(shortfall, 0 * shortfall) ** 2
+    return inventory * caught * (1 - permission * market_access) / writeoff_time
 
 
 @flow(outof="inventory", into="cards", dims=("vendor", "region"), unit="chip/year")
