@@ -238,7 +238,9 @@ def _experts(job: TrainingJob, cluster: Cluster, plan: Plan, tokens: Any, p: Par
     load = 1.0 if job.balanced else p.expert_imbalance
     volume = load * tokens / plan.tp * arch.moe_width * 2.0
     each = network.dispatch(volume, arch.topk, cluster, plan.ep, p)
-    return 2.0 * arch.moe_layers * each * (1.0 - p.expert_overlap)
+    # DualPipe runs the exchange of one micro-batch beside the computation of another (arXiv 2412.19437, 3.2.1).
+    hidden = np.where(plan.schedule == 2, np.maximum(p.expert_overlap, 0.9), p.expert_overlap)
+    return 2.0 * arch.moe_layers * each * (1.0 - hidden)
 
 
 def _context(job: TrainingJob, cluster: Cluster, plan: Plan, tokens: Any, p: Parameters) -> Any:

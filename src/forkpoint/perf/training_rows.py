@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from forkpoint.catalog import Measurement
+from forkpoint.catalog import Measurement, catalog
 from forkpoint.errors import InputError
 from forkpoint.perf import architectures, chip, cluster, search
 from forkpoint.perf.chip import Chip
@@ -85,7 +85,7 @@ def case_of(row: Measurement, p: Parameters) -> TrainingCase:
     machine = chip.of_accelerator(row.chip)
     chips = int(row.n_chips or CHIPS)
     sequence = int(row.seq_len or 4096)
-    precision = row.precision or "bf16"
+    precision = _precision(row.precision)
     job = TrainingJob(
         arch=arch,
         sequence=sequence,
@@ -103,9 +103,7 @@ def case_of(row: Measurement, p: Parameters) -> TrainingCase:
     domain = max(1, chips // int(slices.group(1))) if slices else None
     wires = cluster.for_chip(machine, domain=domain)
     plan = _plan(row, notes, job, machine, wires, chips, p)
-    trained = re.search(r"trained on ([\d.]+)T tokens", notes)
-    tokens = float(trained.group(1)) * 1e12 if trained else 1e12 if "per 1T tokens" in row.unit else None
-    return TrainingCase(row, job, machine, wires, chips, plan, tokens)
+    return TrainingCase(row, job, machine, wires, chips, plan, _tokens_trained(row))
 
 
 def predict(case: TrainingCase, p: Parameters) -> tuple[Any, StepSeconds]:
@@ -180,6 +178,23 @@ def software_date(row: Measurement) -> float:
     if container:
         return 2000.0 + int(container.group(1)) + (int(container.group(2)) - 1) / 12.0
     return row.year + 0.5
+
+
+def _tokens_trained(row: Measurement) -> float | None:
+    """Tokens behind a count of chip-hours: as unit or notes state them, else as the catalogue knows the model."""
+    stated = re.search(r"([\d.]+) ?(?:T|trillion) tokens", f"{row.unit} {row.notes or ''}")
+    if stated:
+        return float(stated.group(1)) * 1e12
+    with suppress(InputError):
+        known = catalog().language_model(row.model).training_tokens_t
+        return known * 1e12 if known else None
+    return None
+
+
+def _precision(words: str | None) -> str:
+    """The first number format that the cell names ("fp8 mixed", "bf16/fp16"); bf16 where it is empty."""
+    named = [w for w in re.findall(r"[a-z]+\d+(?:a\d+)?", (words or "bf16").casefold()) if w in chip.PRECISIONS]
+    return named[0] if named else str(words)
 
 
 def _sequence_parallel(row: Measurement) -> bool:
