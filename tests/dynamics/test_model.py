@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from sample_models import Everything, everything, example
 
@@ -167,6 +168,26 @@ def test_an_equation_that_cannot_be_evaluated():
         return price.missing_attribute
 
     broken("cannot be evaluated: AttributeError", aux()(wrong), parameter(1.0, name="price"))
+
+
+def test_an_equation_that_branches_on_a_value():
+    def wrong(price):
+        """Wrong."""
+        return price if price > 1.0 else 0.0
+
+    broken("An equation chooses with where(…), not with if, and, or, max, min", aux()(wrong),
+           parameter(1.0, name="price"))  # fmt: skip
+
+
+def test_an_equation_that_calls_numpy_says_so_when_compiled():
+    def wrong(level):
+        """Works on NumPy only."""
+        return np.exp(level)
+
+    model = Model([aux()(wrong), stock(1.0, name="level")], start=0.0, stop=1.0, step=1.0)
+    assert model.run()["wrong"][0] == np.e
+    with pytest.raises(ModelError, match=r"An equation uses forkpoint\.dynamics\.functions, not numpy"):
+        model.run(engine="jax")
 
 
 def test_hidden_numbers_and_unnamed_inputs_are_refused():

@@ -13,8 +13,8 @@ _PUBLIC = {
     "Aux": "variables", "Dimension": "variables", "Flow": "variables", "Model": "model", "Parameter": "variables",
     "Series": "variables", "State": "trajectory", "Stock": "variables", "Trajectory": "trajectory",
     "Variable": "variables", "aux": "variables", "delay": "delays", "flow": "variables", "gradient": "gradients",
-    "parameter": "variables", "read_parameters": "parameters", "sensitivity": "gradients", "series": "variables",
-    "smooth": "delays", "stock": "variables",
+    "parameter": "variables", "read_parameters": "parameters", "read_series": "series_file",
+    "sensitivity": "gradients", "series": "variables", "smooth": "delays", "stock": "variables",
 }  # fmt: skip
 
 __all__ = [*_PUBLIC, "functions"]

@@ -61,10 +61,8 @@ class BoundEquation:
             result = self.function(*arguments)
         except ForkpointError as error:
             raise ModelError(f"{self.label}: {error}") from error
-        except (TypeError, ValueError, KeyError, IndexError, AttributeError, NameError) as error:
-            raise ModelError(
-                f"{self.label} cannot be evaluated: {type(error).__name__}: {_first_line(error)}"
-            ) from error
+        except (TypeError, ValueError, LookupError, AttributeError, NameError, ArithmeticError) as error:
+            raise ModelError(f"{self.label} cannot be evaluated: {type(error).__name__}: {_why(error)}") from error
         finally:
             FRAME.reset(token)
         return result if type(result) is self.scalar else self.fit(result)
@@ -211,6 +209,10 @@ def view_into(dims: tuple[str, ...], frame: tuple[str, ...]) -> Index:
     return tuple(slice(None) if d in dims else None for d in frame[start:])
 
 
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
-    return text[0] if text else ""
+def _why(error: BaseException) -> str:
+    line = (str(error).strip().splitlines() or [""])[0]
+    if "truth value" in line or "boolean conversion" in line:
+        return f"{line} An equation chooses with where(…), not with if, and, or, max, min"
+    if type(error).__name__ == "TracerArrayConversionError":
+        return f"{line} An equation uses forkpoint.dynamics.functions, not numpy"
+    return line
