@@ -13,14 +13,14 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "catalog": "forkpoint.catalog:catalog",
-    "check": "forkpoint.rules:check",
-    "check_many": "forkpoint.rules:check_many",
-    "derive": "forkpoint.rules:derive",
-    "predict": "forkpoint.perf:predict",
-    "plan": "forkpoint.perf:plan",
-    "compare": "forkpoint.perf:compare",
-    "run": "forkpoint.world:run",
-    "ensemble": "forkpoint.uncertainty:ensemble",
+    "check": "forkpoint.rules.evaluate:check",
+    "check_many": "forkpoint.rules.many:check_many",
+    "derive": "forkpoint.rules.derivation:derive",
+    "predict": "forkpoint.perf.jobs:predict",
+    "plan": "forkpoint.perf.jobs:plan",
+    "compare": "forkpoint.perf.equivalence:equivalent",
+    "run": "forkpoint.world.run:run",
+    "ensemble": "forkpoint.uncertainty.ensemble:ensemble",
 }
 
 __all__ = ["__version__", *_PUBLIC]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from forkpoint.errors import InputError, UnknownName
 from forkpoint.rules import check
-from forkpoint.rules.derive import derive
+from forkpoint.rules.derivation import derive
 from forkpoint.rules.products import against_products
 
 BASE = {

@@ -56,7 +56,7 @@ def derive(
     **words: Any,
 ) -> None:
     """The best chip that the law allows: cut compute, memory or links until no licence is needed."""
-    from forkpoint.rules.derive import derive as best_allowed
+    from forkpoint.rules.derivation import derive as best_allowed
 
     if products:
         _print_products(reform, as_json, as_csv)

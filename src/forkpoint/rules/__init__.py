@@ -17,12 +17,9 @@ _PUBLIC = {
     "ask": "question",
     "check": "evaluate",
     "check_many": "many",
-    "derive": "derive",
-    "evaluate": "evaluate",
+    "derive": "derivation",
     "find_items": "items",
-    "headroom": "headroom",
     "law": "clauses",
-    "timeline": "timeline",
 }
 
 

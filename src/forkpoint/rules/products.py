@@ -7,7 +7,7 @@ from typing import Any
 
 from forkpoint.catalog import catalog, read_rows
 from forkpoint.rules.clauses import Law
-from forkpoint.rules.derive import derive, figures_of
+from forkpoint.rules.derivation import derive, figures_of
 from forkpoint.rules.items import find_items
 
 FILE = Path(__file__).parent / "products.csv"

@@ -1,1 +1,1 @@
-"""Being built."""
+"""Floor 4: priors, calibration, ensembles, forecast scores, sensitivity and decisions."""
