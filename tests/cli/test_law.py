@@ -172,6 +172,7 @@ def test_bad_specs_are_told(specs: str, said: str, tmp_path: Path) -> None:
         (("H20", "--cases", "missing.csv"), "give one of"),
         (("--cases", "missing.csv"), "cannot read"),
         (("H20", "--reform", "missing.yaml"), "cannot read"),
+        (("H20", "--on", "0001-01-01"), "oldest law"),
         (("", "--on", "2024-01-01"), ""),
     ],
 )

@@ -19,6 +19,7 @@ from forkpoint.rules.question import SWITCHES, Question, ask, segment_of
 from forkpoint.trace import Quantity, Step
 
 STAGE_TITLES = {
+    "define": "terms",
     "classify": "paragraph",
     "require": "licence requirement",
     "exception": "licence exception",
@@ -41,6 +42,8 @@ class _Walk:
     decided: list[str] = field(default_factory=list)
     open: set[str] = field(default_factory=set)
     explain: bool = True
+    defined: dict[str, tuple[str, frozenset[str]]] = field(default_factory=dict)
+    """Every term that may hold: the weakest grade among its clauses, and the facts that keep it open."""
 
     def fork(self, **facts: Fact) -> _Walk:
         """The same way, going on under further facts."""
@@ -52,6 +55,7 @@ class _Walk:
             list(self.decided),
             self.open,
             self.explain,
+            self.defined,
         )
 
     def test(self, clause: Clause) -> Truth:
@@ -60,10 +64,36 @@ class _Walk:
         if not clause.applies_surely(self.switches):
             answer = Truth(False, answer.possibly)
         if answer.possibly and not answer.surely:
-            self.open |= clause.when.unsettled(self.facts) or {f"the reach of {clause.id}"}
+            self.open |= self.unsettled(clause) or {f"the reach of {clause.id}"}
+        self.record(clause, answer)
+        return answer
+
+    def record(self, clause: Clause, answer: Truth) -> None:
+        """Keep the attempt for the explanation."""
         if self.explain:
             self.tried.setdefault(clause.stage, []).append(_step(clause, answer, self.facts))
-        return answer
+
+    def define(self, clause: Clause) -> None:
+        """Let a term hold where this clause says so; several clauses may say so."""
+        name = str(clause.effect["define"])
+        before = self.facts.get(name, NO)
+        assert isinstance(before, Truth)
+        answer = clause.when(self.facts)
+        self.facts[name] = Truth(before.surely | answer.surely, before.possibly | answer.possibly)
+        self.record(clause, answer)
+        if answer.possibly:
+            grade, facts = self.defined.get(name, ("", frozenset()))
+            self.defined[name] = (weakest((grade, clause.grade)), facts | self.unsettled(clause))
+
+    def unsettled(self, clause: Clause) -> frozenset[str]:
+        """The facts that keep a clause open, terms resolved into the facts behind them."""
+        names = clause.when.unsettled(self.facts)
+        behind = [self.defined[n][1] if n in self.defined else frozenset({n}) for n in names]
+        return frozenset().union(*behind)
+
+    def grades(self, clause: Clause) -> list[str]:
+        """The grade of a clause and of the terms that it uses."""
+        return [clause.grade, *(self.defined[n][0] for n in clause.when.names if n in self.defined)]
 
     def choices(self, stage: str) -> Iterator[Clause]:
         """The clauses that may decide a stage where the first met one wins, ending with a sure one."""
@@ -103,8 +133,7 @@ def check(
 def evaluate(items: Sequence[Item], question: Question, of: Law, *, explain: bool = True) -> Finding:
     """The finding for items that one name can mean: what all of them agree on."""
     clauses = {
-        stage: of.in_force(stage, question.on, question.known_as_of, question.switches)
-        for stage in ("define", *STAGE_TITLES)
+        stage: of.in_force(stage, question.on, question.known_as_of, question.switches) for stage in STAGE_TITLES
     }
     asked = question.facts()
     outcomes: dict[Outcome, None] = {}
@@ -159,16 +188,12 @@ def _names(items: Sequence[Item]) -> str:
 
 def _follow(walk: _Walk, item: Item) -> Iterator[tuple[Outcome, _Walk]]:
     """Every outcome that is still possible for one item, each with the way to it."""
-    for clause in walk.clauses["define"]:
-        name = str(clause.effect["define"])
-        before = walk.facts.get(name, NO)
-        assert isinstance(before, Truth)
-        answer = clause.when(walk.facts | _absent(clause, walk.facts))
-        walk.facts[name] = Truth(before.surely | answer.surely, before.possibly | answer.possibly)
     _fill_absent(walk)
+    for clause in walk.clauses["define"]:
+        walk.define(clause)
     for clause in list(walk.choices("classify")):
         way = walk.fork(eccn=Word(clause.effect["eccn"]))
-        way.decided.append(clause.grade)
+        way.decided += way.grades(clause)
         if "datacenter" in clause.effect:
             way.facts["datacenter"] = truth(bool(clause.effect["datacenter"]))
         for sources in _requirements(way):
@@ -191,7 +216,7 @@ def _requirements(way: _Walk) -> list[tuple[Clause, ...]]:
 def _outcomes(way: _Walk, item: Item, eccn: str, required: tuple[Clause, ...]) -> Iterator[tuple[Outcome, _Walk]]:
     sources = list(dict.fromkeys(str(c.effect["source"]) for c in required))
     base = way.fork(**{f"by_{s}": YES for s in sources})
-    base.decided += [c.grade for c in required]
+    base.decided += [g for c in required for g in base.grades(c)]
     for exception, net in _authorisations(base, required, sources):
         ended = base.fork(net=Word(net))
         policies: list[Clause | None] = [*ended.choices("review")] or [None]
@@ -199,7 +224,7 @@ def _outcomes(way: _Walk, item: Item, eccn: str, required: tuple[Clause, ...]) -
         for policy in policies:
             for tariff, fee, gate in statuses:
                 last = ended.fork()
-                last.decided += [policy.grade] if policy else []
+                last.decided += last.grades(policy) if policy else []
                 yield (
                     Outcome(
                         eccn=paragraph_of(eccn, item.system),
@@ -226,7 +251,7 @@ def _authorisations(way: _Walk, required: tuple[Clause, ...], sources: list[str]
         answer = way.test(clause)
         if answer.possibly and set(sources) <= set(clause.effect["cures"]):
             found.append((str(clause.effect["exception"]), str(clause.effect["net"])))
-            way.decided.append(clause.grade)
+            way.decided += way.grades(clause)
             if answer.surely:
                 return found
     return [*found, ("none", rest)]
@@ -268,10 +293,6 @@ def _designer(item: Item, question: Question) -> dict[str, Fact]:
         "designer_a1_a5_taiwan": truth(bool(home.groups & {"A1", "A5"}) or home.iso2 == "TW"),
         "designer_d5_or_macau": truth(home.d5_or_macau),
     }
-
-
-def _absent(clause: Clause, facts: Mapping[str, Fact]) -> dict[str, Fact]:
-    return {name: NO for name in clause.when.names if name not in facts}
 
 
 def _fill_absent(walk: _Walk) -> None:
@@ -353,6 +374,7 @@ def _branch(item: Item, outcome: Outcome, way: _Walk) -> Step:
 
 def _stage_outcome(stage: str, outcome: Outcome) -> str:
     return {
+        "define": "",
         "classify": outcome.eccn,
         "require": outcome.licence_source,
         "exception": outcome.exception_available,

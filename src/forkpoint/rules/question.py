@@ -100,6 +100,8 @@ SWITCHES = {
     "letter_datacenter_only": "the letters of April 2025 reach data-centre parts only",
 }
 """Scenario switches: None leaves each to its dates."""
+OLDEST_DAY = dt.date(2000, 1, 1)
+"""First day of the oldest clauses."""
 STATUS_DATE = dt.date(2026, 11, 23)
 """Last day that the sources were searched."""
 
@@ -252,11 +254,15 @@ def purpose_of(text: str) -> str:
 
 
 def day(value: str | dt.date | None, what: str) -> dt.date | None:
-    """A day from text, ``today`` included. Raises InputError."""
-    if value is None or isinstance(value, dt.date):
-        return value
-    text = value.strip()
-    return dt.date.today() if text.casefold() == "today" else parse_day(text, what)
+    """A day from text, ``today`` included. Raises InputError, also for a day before the oldest law described."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        text = value.strip()
+        value = dt.date.today() if text.casefold() == "today" else parse_day(text, what)
+    if value < OLDEST_DAY:
+        raise InputError(f"{what}: {value} lies before {OLDEST_DAY}, the oldest law described here")
+    return value
 
 
 def on_day(question: Question, on: dt.date) -> Question:
