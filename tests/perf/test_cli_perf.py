@@ -1,0 +1,99 @@
+"""The commands predict, plan and fit-perf: answers, JSON, CSV, pictures, and sentences on bad input."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from forkpoint.catalog import DATA
+from forkpoint.cli.perf import fit_perf, plan, predict
+from forkpoint.errors import InputError
+
+A100 = "nvidia-a100-sxm-80gb"
+
+
+def test_predict_prints_an_explanation_and_json() -> None:
+    words = ["--model", "llama-2-7b", "--chip", A100, "--chips", "8", "--batch", "64"]
+    shown = CliRunner().invoke(predict, words, catch_exceptions=False)
+    assert "bound by compute" in " ".join(shown.output.split())
+    found = json.loads(CliRunner().invoke(predict, [*words, "--json"], catch_exceptions=False).output)
+    assert found["low"] < found["rate"] < found["high"]
+    assert found["bound_by"] == "compute"
+
+
+@pytest.mark.parametrize("job", ["prefill", "decode", "serve"])
+def test_predict_serves_too(job: str) -> None:
+    words = ["--model", "llama-3.1-70b", "--chip", "nvidia-h100-sxm-80gb", "--chips", "8", "--job", job, "--json"]
+    found = json.loads(CliRunner().invoke(predict, words, catch_exceptions=False).output)
+    assert found["rate"] > 100
+    assert 0 < sum(found["memory_gb"].values()) <= found["memory_limit_gb"]
+
+
+def test_batch_writes_every_row(tmp_path: Path) -> None:
+    source = Path(str(DATA)) / "performance_measured.csv"
+    lines = source.read_text(encoding="utf-8").splitlines()
+    rows, out = tmp_path / "rows.csv", tmp_path / "predictions.csv"
+    rows.write_text("\n".join(lines[:12]) + "\n", encoding="utf-8")
+    done = CliRunner().invoke(predict, ["--measured", str(rows), "--out", str(out)], catch_exceptions=False)
+    assert "train-dense" in done.output
+    with out.open(encoding="utf-8") as stream:
+        written = list(csv.DictReader(stream))
+    names = "id,kind,chip,model,metric,value,predicted,low,high,error_pct,bound_by,skipped"
+    assert list(written[0]) == names.split(",")
+    assert len(written) == 11
+    assert all(float(r["low"]) < float(r["predicted"]) < float(r["high"]) for r in written)
+
+
+def test_plan_lists_the_fastest_first_and_says_what_it_rejected() -> None:
+    words = ["--model", "gpt3-175b", "--chip", A100, "--chips", "512", "--sequence", "2048", "--batch", "1536"]
+    found = json.loads(CliRunner().invoke(plan, [*words, "--json"], catch_exceptions=False).output)
+    seconds = [p["seconds"] for p in found["plans"]]
+    assert seconds == sorted(seconds)
+    assert found["rejected"]["needs more memory than the chip has"] > 0
+    front = CliRunner().invoke(plan, [*words, "--pareto", "--csv"], catch_exceptions=False).output.splitlines()
+    assert front[0] == "plan,seconds,memory_gb"
+    assert len(front) > 3
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "say --model and --chip"),
+        (["--out", "x.csv"], "belongs to --measured"),
+        (["--model", "gpt3-175b", "--chip", A100, "--chips", "64", "--cluster", "nowhere"], "no cluster is called"),
+        (["--model", "gpt3-175b", "--chip", A100, "--chips", "8"], "does not fit"),
+    ],
+)
+def test_bad_input_is_a_sentence(words: list[str], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        CliRunner().invoke(predict, words, catch_exceptions=False)
+
+
+def test_a_waterfall_is_a_picture(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    words = ["--model", "llama-2-7b", "--chip", A100, "--waterfall", str(tmp_path / "w.svg")]
+    CliRunner().invoke(predict, words, catch_exceptions=False)
+    assert "<svg" in (tmp_path / "w.svg").read_text(encoding="utf-8")
+    with pytest.raises(InputError, match="a picture ends in"):
+        CliRunner().invoke(predict, [*words[:-1], str(tmp_path / "w.doc")], catch_exceptions=False)
+
+
+def test_predict_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from forkpoint.perf import predict; "
+        f"predict('llama-2-7b', '{A100}', 8); "
+        "print([m for m in ('scipy', 'jax', 'matplotlib', 'pandas', 'xarray') if m in sys.modules])"
+    )
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert made.stdout.strip() == "[]"
+
+
+def test_help_has_examples() -> None:
+    for command in (predict, plan, fit_perf):
+        assert "Examples:" in CliRunner().invoke(command, ["--help"]).output
