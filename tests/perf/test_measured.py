@@ -16,8 +16,8 @@ FILE = Path(str(DATA)) / "performance_measured.csv"
 
 GOALS = {"train-dense": 12.0, "prefill": 15.0, "serve": 25.0}
 """Mean error in percent that docs/performance-model.md promises on the public rows."""
-NOT_REACHED = {"train-moe": 30.0, "decode": 26.0}
-"""Goals of 18 and 20 % are missed; these bounds guard what is reached."""
+NOT_REACHED = {"train-moe": 26.0, "decode": 26.0}
+"""The goal of 18 % for experts is missed; decode (goal 20 %) has 15 rows. These bounds guard what is reached."""
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_ranges_cover_as_often_as_they_say(rows: list[measured.Row]) -> None:
 def test_classic_rows_are_better_than_one_constant(rows: list[measured.Row]) -> None:
     classic = set(measured.classic_rows())
     assert len(classic) == 26
-    assert mean(abs(r["error_pct"]) for r in rows if r["id"] in classic) <= 8.9
+    assert mean(abs(r["error_pct"]) for r in rows if r["id"] in classic) <= 8.0
 
 
 def test_bad_rows_keep_their_id_with_a_reason(tmp_path: Path) -> None:
@@ -92,7 +92,8 @@ def test_metrics_of_one_run_agree() -> None:
     assert hfu > mfu
 
 
-def test_the_fit_finds_a_parameter_that_made_the_data() -> None:
+def test_the_fit_finds_a_parameter_that_made_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fit, "PRIOR_WEIGHT", 0.001)
     known = efficiency.entries()
     p = efficiency.parameters()
     truth = p.changed({"kernel_share": 0.75, "element_passes": 1.0})
@@ -104,8 +105,8 @@ def test_the_fit_finds_a_parameter_that_made_the_data() -> None:
         cases.append(fit.FitCase(row.model_copy(update={"value": made}), fit._predictor(case)))
     free = {n: e._replace(fitted=n in ("kernel_share", "element_passes")) for n, e in known.items()}
     values = fit.fit(cases, free)
-    assert values["kernel_share"] == pytest.approx(0.75, rel=0.06)
-    assert values["element_passes"] == pytest.approx(1.0, rel=0.25)
+    assert values["kernel_share"] == pytest.approx(0.75, rel=0.01)
+    assert values["element_passes"] == pytest.approx(1.0, rel=0.03)
 
 
 def test_a_source_weighs_less_than_its_rows() -> None:
