@@ -257,13 +257,16 @@ def _system(name: str) -> tuple[str, str]:
     """The system that a name means ('' for a bare chip), and the name of the chip inside it."""
     known = catalog()
     plain = " ".join(re.sub(r"\(system\)|\bsystem\b|[()]", " ", name).split())
-    if known.accelerator_candidates(name) or _folded(name) in _renamed():
+    marked = any(re.search(rf"(?i)\b{re.escape(mark)}\b", name) for mark in _data()["system_words"])
+    if not marked and (known.accelerator_candidates(name) or _folded(name) in _renamed()):
         return "", name
     for text in dict.fromkeys((name, plain)):
         found = known.system_candidates(text)
         chips = {s.accelerator_id for s in found}
         if len(chips) == 1:
             return (found[0].name if len(found) == 1 else plain), chips.pop()
+    if known.accelerator_candidates(name):
+        return "", name
     for mark in _data()["system_words"]:
         rest = re.sub(rf"\b{re.escape(mark)}\b", " ", plain, flags=re.IGNORECASE)
         if rest != plain and rest.strip():
