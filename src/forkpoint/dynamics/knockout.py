@@ -14,6 +14,7 @@ names them (``also_cut``).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -104,7 +105,7 @@ def knock_out(
     cut = run_held(
         model, levers, held, whole if reference is None else reference, at_start=reference is None, **options
     )
-    also = tuple(other for other in known if other not in members and set(held) & set(other.links))
+    also = _also_cut(held, members, known)
     return KnockOut(_name(members), members, held, also, whole, cut)
 
 
@@ -115,14 +116,12 @@ def cut_links(model: Model, members: Sequence[Loop], loops: Sequence[Loop]) -> t
     loop has one, as nothing but information leaves a stock. Chosen one by one: the link of the most loops still whole,
     then of the fewest others, then by name.
     """
-    left, chosen = list(members), []
-    outside = [loop for loop in loops if loop not in members]
-    spared = {link: sum(link in other.links for other in outside) for link in {x for m in members for x in m.links}}
+    inside = set(members)
+    others = Counter(link for loop in loops if loop not in inside for link in loop.links)
+    left, chosen = list(inside), []
     while left:
-        met = {
-            x: sum(x in loop.links for loop in left) for loop in left for x in loop.links if x[1] not in model.stocks
-        }
-        link = min(met, key=lambda x: (-met[x], spared[x], x))
+        met = Counter(link for loop in left for link in loop.links if link[1] not in model.stocks)
+        link = min(met, key=lambda x: (-met[x], others[x], x))
         chosen.append(link)
         left = [loop for loop in left if link not in loop.links]
     return tuple(chosen)
@@ -183,7 +182,7 @@ def loop_measures(
         if only is not None and name not in only:
             continue
         links = cut_links(model, members, loops)
-        also = sum(bool(set(links) & set(x.links)) for x in loops if x not in members)
+        also = len(_also_cut(links, members, loops))
         effect, note = np.nan, ""
         try:
             source = whole if reference is None else reference
@@ -192,13 +191,18 @@ def loop_measures(
             )
         except RunError as error:
             note = f"the run without this loop fails: {error}"
-        kinds = {scores.polarity[loops.index(x)] for x in members}
+        kinds = {scores.polarity[loops.position(x)] for x in members}
         polarity = kinds.pop() if len(kinds) == 1 else "mixed"
         score = float(sum(means[x] for x in members))
         rows.append(
             LoopMeasures(name, polarity, score, effect, effect / abs(end) if end else np.nan, links, also, note)
         )
     return sorted(rows, key=lambda row: -abs(np.nan_to_num(row.effect)))
+
+
+def _also_cut(held: Sequence[Link], members: Sequence[Loop], loops: Sequence[Loop]) -> tuple[Loop, ...]:
+    inside = set(members)
+    return tuple(x for x in loops if x not in inside and not set(held).isdisjoint(x.links))
 
 
 def _name(members: Sequence[Loop]) -> str:

@@ -175,7 +175,7 @@ class LoopScores:
 
     def _rows(self, loop: Loop | str) -> list[int]:
         wanted = self.loops.named(loop) if isinstance(loop, str) else (loop,)
-        return [self.loops.index(member) for member in wanted]
+        return [self.loops.position(member) for member in wanted]
 
     def _within(self, start: float | None, stop: float | None) -> np.ndarray:
         low, high = self.time[0] if start is None else start, self.time[-1] if stop is None else stop

@@ -110,14 +110,28 @@ class Loops(Sequence[Loop]):
         """The loops that carry a name. Raises UnknownName."""
         if name not in self.names:
             raise UnknownName("loop", name, self.names)
-        return tuple(loop for loop in self.found if name in loop.names)
+        return self.by_name[name]
+
+    @cached_property
+    def _positions(self) -> dict[Loop, int]:
+        return {loop: i for i, loop in enumerate(self.found)}
+
+    def position(self, loop: Loop) -> int:
+        """Row of a loop in results over these loops. Raises UnknownName for a loop that is not among them."""
+        if loop not in self._positions:
+            raise UnknownName("loop", loop.path, (x.path for x in self.found))
+        return self._positions[loop]
 
     @cached_property
     def by_name(self) -> dict[str, tuple[Loop, ...]]:
         """Name → the loops that carry it; where no loop is named, path → loop."""
         if not self.names:
             return {loop.path: (loop,) for loop in self.found}
-        return {name: self.named(name) for name in self.names}
+        found: dict[str, list[Loop]] = {name: [] for name in self.names}
+        for loop in self.found:
+            for name in loop.names:
+                found[name].append(loop)
+        return {name: tuple(members) for name, members in found.items()}
 
     def partition(self, loop: Loop) -> int:
         """Index of the group that a loop belongs to."""
@@ -215,8 +229,8 @@ def _tag(
         fitting = [loop for loop in tags if loop.is_called(meaning)]
         if not complete:
             # The search was cut off, so look for this name alone.
-            extra = _through(nx, core, links, budget) if links else _threaded(nx, core, order)
-            fitting += [loop for loop in extra if loop not in fitting]
+            extra = _through(nx, core, links, budget // 4) if links else _threaded(nx, core, order)
+            fitting = list(dict.fromkeys([*fitting, *extra]))
         if not fitting:
             raise ModelError(f"loop '{name}': {_why_not(nx, core, order, links, complete)}")
         exact = [loop for loop in fitting if set(loop.variables) == set(order)]
