@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields, replace
 from typing import Any
 
 import click
@@ -44,6 +45,7 @@ Examples:
   forkpoint predict --model gpt3-175b --chip H100 --chips 1024 --precision fp8
   forkpoint predict --model llama-3.1-70b --chip A100 --chips 64 --tp 8 --pp 4 --micro-batch 1 --recompute selective
   forkpoint predict --model deepseek-v3 --chip H20 --chips 16 --job decode --tp 16 --precision fp8
+  forkpoint predict --model llama-3.1-405b --chip H100 --chips 16384 --sequence 8192 --tokens 15.6e12
   forkpoint predict --measured rows.csv --out predictions.csv
 
 What the plan leaves open is searched. docs/performance-model.md has formulas and scores."""
@@ -55,6 +57,7 @@ What the plan leaves open is searched. docs/performance-model.md has formulas an
 @_job_options
 @click.option("--input", "input_tokens", type=click.FloatRange(1), help="Prompt tokens of a request [2048].")
 @click.option("--output", "output_tokens", type=click.FloatRange(1), help="New tokens of a request [256].")
+@click.option("--tokens", type=click.FloatRange(0, min_open=True), help="Also a whole run of this many tokens.")
 @click.option("--waterfall", type=click.Path(dir_okay=False), help="Write a picture of where the time goes (PNG, SVG).")
 @click.option("--measured", type=click.Path(exists=True, dir_okay=False), help="Predict every row of a CSV file.")
 @click.option("--out", type=click.Path(dir_okay=False), help="Where the predictions of --measured go.")
@@ -65,6 +68,7 @@ def predict(
     chip: str | None,
     chips: int,
     job: str,
+    tokens: float | None,
     waterfall: str | None,
     measured: str | None,
     out: str | None,
@@ -87,10 +91,24 @@ def predict(
         from forkpoint.perf.picture import write_waterfall
 
         write_waterfall(found, waterfall)
+    run = None
+    if tokens is not None:
+        from forkpoint.perf.training_run import training_run
+
+        run = training_run(found, tokens)
     if as_json:
-        print_json(found.to_dict())
-    else:
-        emit_step(found.explain())
+        print_json(found.to_dict() | ({"run": _plain(run)} if run else {}))
+        return
+    step = found.explain()
+    emit_step(replace(step, children=(*step.children, run.explain())) if run else step)
+
+
+def _plain(run: Any) -> dict[str, Any]:
+    found = {}
+    for field in fields(run):
+        value = getattr(run, field.name)
+        found[field.name] = value._asdict() if hasattr(value, "_asdict") else value
+    return found
 
 
 def _batch(measured: str, out: str | None, by: str, as_json: bool) -> None:
