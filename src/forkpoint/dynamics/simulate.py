@@ -78,7 +78,7 @@ def run(
     ``initial``: initial values of stocks; ``start_from``: ``final`` of an earlier run, to go on from there.
     ``held``: link (input, variable) → path (time, dimensions of the input) on every step, which the variable sees in
     place of the input.
-    ``on_error="mark"`` keeps draws that fail out of the results (NaN; ``failed`` says why).
+    ``on_error="mark"`` keeps draws that fail out of the results (NaN; ``failed`` lists them, and says why of the first).
     ``chunk``, ``workers``: draws in one compiled call, and threads (JAX only).
 
     Raises UnknownName and InputError for what is given, RunError where a value is not finite or a stock turns negative.
@@ -100,7 +100,9 @@ def run(
         if on_error == "raise":
             more = f" (and {failed.size - 1} more of {plan.draws} draws)" if failed.size > 1 else ""
             raise RunError(diagnose(plan, int(failed[0])) + more)
-        messages = {int(d): diagnose(plan, int(d)) if i < 20 else "failed" for i, d in enumerate(failed)}
+        # Finding the place runs the draw again, step by step: worth it for the first, not for thousands.
+        messages = dict.fromkeys(map(int, failed), "not finite or negative, as the first that failed; run it alone")
+        messages[int(failed[0])] = diagnose(plan, int(failed[0]))
         for value in saved.values():
             value[..., failed] = np.nan
     state = State(plan.grid.start + plan.grid.count * plan.grid.step, final)
