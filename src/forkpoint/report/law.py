@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 from forkpoint.catalog import Catalog, Event
-from forkpoint.report.content import Paragraph, Section, Table
+from forkpoint.report.content import Figure, Paragraph, Section, Table
 from forkpoint.report.law_figures import STATUS_COLOUR, bandwidth_figure, density_figure, status, status_figure
 from forkpoint.report.words import Words
 from forkpoint.rules.clauses import law
@@ -78,6 +78,13 @@ def law_section(catalog: Catalog, words: Words, on: dt.date) -> Section:
         ],
         summary=[lead, *_now(states, words)],
     )
+
+
+def status_picture(on: dt.date, words: Words) -> Figure:
+    """What stands before each named chip through time, up to a day."""
+    days = _days(on)
+    named = {name: find_items(name)[0] for name in NAMED}
+    return status_figure({n: [status(item, TO, day) for day in days] for n, item in named.items()}, days, words)
 
 
 def _days(on: dt.date) -> list[dt.date]:
