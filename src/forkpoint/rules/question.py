@@ -23,6 +23,7 @@ TRANSACTIONS = {
     "deemed_export": "release of technology to a foreign person",
     "foundry_export": "export by a front-end fabricator",
     "osat_export": "export by an assembly and test house",
+    "use": "use, service or finance of an item that is already there, remote access included",
 }
 PURPOSES = {
     "": "not stated",
@@ -66,9 +67,27 @@ _TRANSACTION_STARTS = {
     "fab": "foundry_export",
 }
 _TRANSACTION_WORDS = {
+    **dict.fromkeys(("service", "servicing", "finance", "financing", "cloud", "iaas", "remote_access"), "use"),
     "export": "export_from_us",
     "re_export": "reexport",
 }
+_PURPOSE_SIGNS: tuple[tuple[frozenset[str], str], ...] = (
+    (frozenset({"test", "export"}), "us_test_then_export"),
+    (frozenset({"testing", "export"}), "us_test_then_export"),
+    (frozenset({"consumer"}), "non_dc_consumer"),
+    (frozenset({"industrial"}), "non_dc_civil_industrial"),
+    (frozenset({"repair"}), "us_repair_replacement"),
+    (frozenset({"replacement"}), "us_repair_replacement"),
+    (frozenset({"research"}), "us_research"),
+    (frozenset({"startup"}), "us_startup"),
+    (frozenset({"start", "up"}), "us_startup"),
+    (frozenset({"public", "sector"}), "us_public_sector"),
+    (frozenset({"us", "center"}), "us_data_centre"),
+    (frozenset({"us", "centre"}), "us_data_centre"),
+    (frozenset({"supercomputer"}), "supercomputer"),
+    (frozenset({"military"}), "military"),
+)
+"""Words that tell a purpose however it is phrased."""
 _PURPOSE_WORDS = {
     "us_data_center": "us_data_centre",
     "us_datacenter": "us_data_centre",
@@ -248,8 +267,13 @@ def purpose_of(text: str) -> str:
     """A purpose as people type it; one that no clause asks about is ``other``. Raises UnknownName for a slip."""
     folded = _folded(text)
     known = {**PURPOSES, **_PURPOSE_WORDS}
-    if folded not in known and not nearest(folded, known, 1):
-        return "other"
+    if folded not in known:
+        words = set(folded.split("_"))
+        for needed, meant in _PURPOSE_SIGNS:
+            if needed <= words:
+                return meant
+        if not nearest(folded, known, 1):
+            return "other"
     return _word(text, "purpose", PURPOSES, _PURPOSE_WORDS)
 
 
