@@ -257,3 +257,16 @@ def test_every_chip_with_figures_has_a_machine() -> None:
     for record in known:
         chip = machines.of_accelerator(record)
         assert cluster.for_chip(chip).domain >= 1
+
+
+def test_the_less_is_measured_the_wider_the_range() -> None:
+    widths = []
+    for chip in ("nvidia-a100-sxm-80gb", "huawei-ascend-910c", "metax-c550-64gb"):
+        try:
+            found = predict("llama-2-7b", chip, 16, sequence=4096, batch=64)
+        except InputError:
+            continue
+        widths.append(found.high / found.low)
+    assert len(widths) >= 2
+    assert widths == sorted(widths)
+    assert widths[0] < widths[-1]

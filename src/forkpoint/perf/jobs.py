@@ -93,9 +93,8 @@ def training_prediction(job: TrainingJob, machine: Chip, wires: Cluster, chosen:
     rate = job.tokens / seconds
     power = economics.watts(machine, wires, min(1.0, shares["compute"] + shares["HBM"]))
     peak = chips * machine.peak(job.precision)
-    known = machine.platform != "other"
-    wide = 1.0 if known else 1.5
-    notes = () if known else (f"nobody has published measurements of {machine.name}'s platform: wider range",)
+    wide = machines.range_factor(machine)
+    notes = () if wide == 1.0 else (f"no public training measurement of {machine.name}: wider range",)
     ran = machine.runs_as(job.precision)
     if machine.bits(job.precision) > 8 and job.precision.endswith(("8", "4")):
         notes = (*notes, f"{machine.name} has no {job.precision}: computed in {ran}")

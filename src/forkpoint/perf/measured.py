@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from forkpoint.catalog import Measurement, catalog
+from forkpoint.catalog import Measurement
 from forkpoint.catalog.load import read_rows
 from forkpoint.errors import ForkpointError, InputError
 from forkpoint.perf import architectures, training_rows
@@ -29,8 +29,6 @@ COLUMNS = (
 _DEFAULTS = {
     "source_title": "unknown", "source_url": "", "year": "2025", "unit": "", "evidence": "recalled", "params_b": "1",
 }  # fmt: skip
-UNMEASURED_FACTOR = 1.5
-"""Widening of the range for a chip without any public training row (assumption)."""
 
 Row = dict[str, Any]
 
@@ -89,7 +87,7 @@ def _training(row: Measurement) -> tuple[float, float, float, str]:
     case = training_rows.case_of(row, p)
     predicted, step = training_rows.predict(case, p)
     low, high = spread()["train-moe" if case.job.arch.is_moe else "train-dense"]
-    factor = 1.0 if row.chip in measured_chips() else UNMEASURED_FACTOR
+    factor = machines.range_factor(case.chip)
     shares = shares_of(step)
     bound = max(shares, key=shares.__getitem__)
     value = float(predicted)
@@ -104,11 +102,6 @@ def _inference(row: Measurement) -> tuple[float, float, float, str]:
     result = inference_rows.row_result(row)
     low, high = inference_parameters.spread()[inference_rows.figure_kind(row)]
     return result.value, result.value * math.exp(low), result.value * math.exp(high), result.spent.bound_by
-
-
-def measured_chips() -> frozenset[str]:
-    """Chips with at least one public training row."""
-    return frozenset(m.chip for m in catalog().measurements if m.kind == "train")
 
 
 def _skipped(cells: Mapping[str, str | None], reason: str) -> Row:
