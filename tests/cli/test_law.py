@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -235,3 +237,14 @@ def test_diff_of_the_day_of_the_2023_rule() -> None:
 @pytest.mark.parametrize("command", [check, timeline, matrix, diff])
 def test_help_has_an_example(command) -> None:  # type: ignore[no-untyped-def]
     assert "forkpoint " + command.name in run(command, "--help").output
+
+
+def test_a_check_imports_nothing_heavy() -> None:
+    """The whole process is meant to take 0.3 s: NumPy and rich alone would take a third of it."""
+    script = (
+        "import sys; from forkpoint.cli import forkpoint; "
+        "forkpoint.main(['check', 'H20', '--on', '2025-04-10'], standalone_mode=False); "
+        "print([m for m in ('numpy', 'rich', 'scipy', 'pandas', 'jax', 'xarray', 'networkx', 'pint') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert out.splitlines()[-1] == "[]"
