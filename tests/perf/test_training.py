@@ -260,13 +260,7 @@ def test_every_chip_with_figures_has_a_machine() -> None:
 
 
 def test_the_less_is_measured_the_wider_the_range() -> None:
-    widths = []
-    for chip in ("nvidia-a100-sxm-80gb", "huawei-ascend-910c", "metax-c550-64gb"):
-        try:
-            found = predict("llama-2-7b", chip, 16, sequence=4096, batch=64)
-        except InputError:
-            continue
-        widths.append(found.high / found.low)
-    assert len(widths) >= 2
-    assert widths == sorted(widths)
-    assert widths[0] < widths[-1]
+    chips = ("nvidia-a100-sxm-80gb", "huawei-ascend-910c", "metax-c500-oam")
+    found = [predict("llama-2-7b", chip, 16, sequence=4096, batch=64) for chip in chips]
+    widths = [f.high / f.low for f in found]
+    assert widths == sorted(set(widths))

@@ -23,7 +23,6 @@ from forkpoint.perf.efficiency import Parameters
 from forkpoint.perf.layers import TrainingJob
 from forkpoint.perf.parallelism import RECOMPUTE, Plan
 from forkpoint.perf.training import StepSeconds, training_step
-from forkpoint.perf.workload import Architecture
 
 TOKENS_PER_CHIP = 16384
 """Tokens of a step per chip where a row states no batch (assumption)."""
@@ -200,8 +199,3 @@ def _precision(words: str | None) -> str:
 def _sequence_parallel(row: Measurement) -> bool:
     """Stated, or in use since 2023 where tensor parallelism is."""
     return row.sequence_parallel if row.sequence_parallel is not None else row.year >= 2023
-
-
-def architecture_of(case: TrainingCase) -> Architecture:
-    """The architecture of a case."""
-    return case.job.arch
