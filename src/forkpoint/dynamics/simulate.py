@@ -78,7 +78,7 @@ def run(
     ``initial``: initial values of stocks; ``start_from``: ``final`` of an earlier run, to go on from there.
     ``held``: link (input, variable) → path (time, dimensions of the input) on every step, which the variable sees in
     place of the input.
-    ``on_error="mark"`` keeps draws that fail out of the results (NaN; ``failed`` lists them, and says why of the first).
+    ``on_error="mark"`` makes draws that fail NaN; ``failed`` lists them and says why of the first.
     ``chunk``, ``workers``: draws in one compiled call, and threads (JAX only).
 
     Raises UnknownName and InputError for what is given, RunError where a value is not finite or a stock turns negative.
