@@ -13,7 +13,7 @@ from typing import Any
 from forkpoint.catalog import Accelerator, catalog
 from forkpoint.errors import InputError
 from forkpoint.perf.architectures import of_measurement
-from forkpoint.perf.prefill_decode import ALIASES, PRECISIONS, Deployment
+from forkpoint.perf.deployment import ALIASES, PRECISIONS, Deployment
 from forkpoint.perf.serving import GIB, Speculation
 from forkpoint.perf.workload import Architecture
 

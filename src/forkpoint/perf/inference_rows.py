@@ -6,10 +6,11 @@ import math
 from typing import Any, NamedTuple
 
 from forkpoint.errors import InputError
+from forkpoint.perf.deployment import Deployment
 from forkpoint.perf.inference_cases import InferenceCase, inference_case, stated
 from forkpoint.perf.inference_parameters import InferenceParameters, inference_parameters, spread
 from forkpoint.perf.instances import widening
-from forkpoint.perf.prefill_decode import Deployment, Pass, decode, first_token_seconds, prefill
+from forkpoint.perf.prefill_decode import Pass, decode, first_token_seconds, prefill
 from forkpoint.perf.serving import (
     Request,
     Speculation,

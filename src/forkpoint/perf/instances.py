@@ -14,8 +14,9 @@ from typing import Any, Literal, NamedTuple
 
 from forkpoint.catalog import Accelerator, catalog
 from forkpoint.errors import InputError
+from forkpoint.perf.deployment import Deployment
 from forkpoint.perf.inference_parameters import InferenceParameters, inference_parameters, tables
-from forkpoint.perf.prefill_decode import Deployment, Pass, decode, prefill
+from forkpoint.perf.prefill_decode import Pass, decode, prefill
 from forkpoint.perf.serving import batch_at_tpot, cache_bytes_free, engine_limits, memory_batch
 from forkpoint.perf.workload import Architecture
 

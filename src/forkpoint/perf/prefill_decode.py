@@ -12,172 +12,16 @@ partitioned inference; Shazeer et al. 2017 (arXiv 1701.06538) for experts; DeepS
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from functools import cache, cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from forkpoint.catalog import Accelerator
-from forkpoint.errors import InputError, UnknownName
-from forkpoint.perf.cluster import presets
+from forkpoint.perf.deployment import COMPILED, PRECISIONS, Deployment
 from forkpoint.perf.inference_parameters import InferenceParameters, inference_parameters
-from forkpoint.perf.workload import Architecture
+from forkpoint.perf.serving_network import collective_seconds
+
+__all__ = ["PRECISIONS", "Deployment", "Pass", "decode", "experts_hit", "first_token_seconds", "host_share", "prefill"]
 
 OVERLAP = 4.0
 """Exponent of the smooth maximum of compute and memory time; infinity would be the pure roofline."""
-
-MOST_NODES = 4.0
-"""Nodes to which routing sends a token at most (node-limited routing, arXiv 2412.19437, section 2.1.2)."""
-
-SERVER = 8.0
-"""Chips of a usual server, joined at least by PCIe."""
-
-
-class Numbers(NamedTuple):
-    """What a precision means for a served model: bytes of a weight, of other weights, and the unit that multiplies."""
-
-    weight_bytes: float
-    rest_bytes: float
-    units: tuple[str, ...]
-
-
-PRECISIONS: dict[str, Numbers] = {
-    "fp16": Numbers(2.0, 2.0, ("fp16_tflops", "bf16_tflops")),
-    "bf16": Numbers(2.0, 2.0, ("bf16_tflops", "fp16_tflops")),
-    "fp8": Numbers(1.0, 1.0, ("fp8_tflops", "bf16_tflops", "fp16_tflops")),
-    "int8": Numbers(1.0, 1.0, ("int8_tops", "bf16_tflops", "fp16_tflops")),
-    "fp4": Numbers(0.5625, 0.5625, ("fp4_tflops", "fp8_tflops", "bf16_tflops", "fp16_tflops")),
-    "mxfp4": Numbers(0.53125, 2.0, ("bf16_tflops", "fp16_tflops")),
-    "int4": Numbers(0.53, 0.53, ("bf16_tflops", "fp16_tflops")),
-    "w4a8": Numbers(0.53, 1.0, ("int8_tops", "fp8_tflops", "bf16_tflops", "fp16_tflops")),
-}
-"""Bytes include block scales (16 values a scale in NVFP4, 32 in MXFP4, 128 in int4); ``mxfp4`` quantises experts only
-(and multiplies at 8 bit on chips with a 4-bit unit), ``int4`` multiplies at 16 bit (GPTQ, AWQ)."""
-
-ALIASES = {"w8a8": "int8", "nvfp4": "fp4", "w4a16": "int4", "gptq": "int4", "awq": "int4", "float16": "fp16"}
-COMPILED = ("tensorrt-llm", "fastertransformer", "mindie")
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """A model on one instance of chips, ready to serve.
-
-    ``tensor`` chips share each attention layer; ``attention_data`` such groups hold different sequences and share the
-    experts (1: plain tensor parallelism); ``pipeline`` cuts the layers. ``kv_bytes`` is the size of a cached number.
-    ``engine`` is the serving software where it is stated ("" where not).
-    """
-
-    architecture: Architecture
-    chip: Accelerator
-    precision: str = "bf16"
-    tensor: int = 1
-    pipeline: int = 1
-    attention_data: int = 1
-    kv_bytes: float = 2.0
-    engine: str = ""
-    overlapped: bool = True
-    """Whether expert traffic runs beside the computation of another half batch (two-batch overlap)."""
-    reads_group_once: bool = True
-    """Whether a decode kernel reads a shared key-value head once for all its query heads (kernels since 2024)."""
-
-    def __post_init__(self) -> None:
-        name = ALIASES.get(self.precision, self.precision)
-        if name not in PRECISIONS:
-            raise UnknownName("precision", self.precision, [*PRECISIONS, *ALIASES])
-        object.__setattr__(self, "precision", name)
-        if min(self.tensor, self.pipeline, self.attention_data) < 1:
-            raise InputError("tensor, pipeline and attention-data parallelism must each be at least 1")
-        if self.tensor > 1 and self.architecture.heads % self.tensor and self.tensor <= self.architecture.heads:
-            raise InputError(
-                f"{self.architecture.heads} attention heads cannot be cut into {self.tensor} equal parts "
-                f"(tensor parallelism of {self.tensor} for {self.architecture.name})"
-            )
-
-    @property
-    def chips(self) -> int:
-        """Chips of the instance."""
-        return self.tensor * self.pipeline * self.attention_data
-
-    @property
-    def group(self) -> int:
-        """Chips that hold one pipeline stage and share its experts."""
-        return self.tensor * self.attention_data
-
-    @cached_property
-    def numbers(self) -> Numbers:
-        """Bytes and units of the precision."""
-        return PRECISIONS[self.precision]
-
-    @cached_property
-    def units(self) -> tuple[str, ...]:
-        """Columns of the catalogue with the peaks that can multiply at this precision, best first."""
-        if self.precision == "mxfp4" and self.chip.fp4_tflops is not None:
-            return ("fp8_tflops", *self.numbers.units)
-        return self.numbers.units
-
-    @cached_property
-    def peak(self) -> float:
-        """Peak of the unit that multiplies, FLOP/s. Raises InputError where the catalogue knows none."""
-        return 1e12 * _first(self.chip, self.units)[1]
-
-    @cached_property
-    def peak_16bit(self) -> float:
-        """Peak of 16-bit matrix products, FLOP/s."""
-        return 1e12 * _first(self.chip, ("bf16_tflops", "fp16_tflops"))[1]
-
-    @cached_property
-    def converts(self) -> bool:
-        """Whether weights are widened before they are multiplied (the chip lacks a unit for their width)."""
-        wide = _first(self.chip, self.units)[0] in ("bf16_tflops", "fp16_tflops")
-        return wide and self.numbers.weight_bytes < 2.0
-
-    @cached_property
-    def bandwidth(self) -> float:
-        """Memory bandwidth, bytes/s."""
-        return 1e9 * _known(self.chip, "mem_bw_gbs")
-
-    @cached_property
-    def head_width(self) -> float:
-        """Numbers of one key-value head (or latent vector) a token: what a thread block of attention reads at once."""
-        mixers = [m for m in self.architecture.mixers if m.kind != "linear"]
-        widths = [m.kv_rank + m.rope if m.kind == "latent" else m.head_dim for m in mixers]
-        return float(max(widths, default=128.0))
-
-    @cached_property
-    def network(self) -> float:
-        """One-way bandwidth of a chip beyond its scale-up domain, bytes/s, as its reference cluster has it."""
-        return network_bandwidth(self.chip.id)
-
-    @cached_property
-    def weights(self) -> Weights:
-        """Weights on each chip, by how they are read."""
-        return _weights(self)
-
-
-class Weights(NamedTuple):
-    """Numbers of weights on one chip of the whole pipeline: dense, logits, experts, and the expert pool."""
-
-    dense: float
-    logits: float
-    experts: float
-    total_bytes: float
-
-
-def _weights(d: Deployment) -> Weights:
-    cut = {"column": d.tensor, "row": d.tensor, "whole": 1}
-    dense = logits = experts = 0.0
-    for m in d.architecture.matmuls:
-        if m.part == "experts":
-            experts += m.parameters / d.group
-        elif m.part == "logits":
-            logits += m.parameters / d.tensor
-        else:
-            dense += m.parameters / cut[m.split]
-    # a mixture quantises its experts; what is left keeps its own width, embeddings stay at 16 bit
-    n = d.numbers
-    rest = n.rest_bytes if experts else n.weight_bytes
-    outside = logits * 2.0 + d.architecture.embedding_parameters / d.tensor * 2.0
-    held = (experts * n.weight_bytes + dense * rest + outside) / d.pipeline
-    return Weights(dense, logits, experts, held)
 
 
 class Pass(NamedTuple):
@@ -279,7 +123,7 @@ def _forward(
     scored, cache = _split(score_time, cache_time)
     compute += scored
     activations = p.activation_passes * a.hidden * 2.0 * own * a.layers / (d.bandwidth * p.weight_bandwidth_share)
-    network = _collectives(d, p, tokens, own)
+    network = collective_seconds(d, p, tokens, own)
     layer = p.graph_layer_us if graphs else p.layer_us
     device = Pass(compute, weights, cache, activations, network, 1e-6 * layer * a.layers)
     host = 1e-3 * p.step_ms + 1e-6 * p.sequence_us * sequences / d.attention_data
@@ -322,73 +166,6 @@ def experts_hit(experts: float, topk: float, tokens: float) -> float:
     return experts * (1.0 - float((1.0 - min(1.0, topk / experts)) ** tokens))
 
 
-def _collectives(d: Deployment, p: InferenceParameters, tokens: float, own: float) -> float:
-    """Seconds of all-reduces (tensor) and all-to-alls (experts), and of hand-overs between stages."""
-    a, seconds = d.architecture, 0.0
-    element = 2.0 * own * a.hidden
-    moe = a.moe_layers if d.attention_data > 1 else 0.0
-    if d.tensor > 1:
-        reduces = 2.0 * a.layers - moe
-        volume = 2.0 * (d.tensor - 1) / d.tensor * element
-        seconds += reduces * (_latency(d, p, d.tensor) + volume / _link(d, p, d.tensor))
-    if moe:
-        exchange = 2.0 * _latency(d, p, d.group) + tokens / d.group * _exchange_seconds(d, p)
-        # beyond a scale-up domain one half of the batch computes while the other is on its way
-        hidden = p.expert_traffic_hidden if d.overlapped and d.group > _domain(d.chip) else 0.0
-        seconds += moe * exchange * (1.0 - hidden)
-    if d.pipeline > 1:
-        seconds += (d.pipeline - 1) * (1e-6 * p.collective_us + element / _link(d, p, d.chips))
-    return seconds
-
-
-@cache
-def network_bandwidth(chip: str) -> float:
-    """One-way network bandwidth of a chip, bytes/s: that of the first reference cluster that names its kind."""
-    clusters = presets().values()
-    return next(1e9 * float(c["nic_gbs"]) for c in clusters if any(chip.startswith(start) for start in c["chips"]))
-
-
-def _exchange_seconds(d: Deployment, p: InferenceParameters) -> float:
-    """Seconds in which one token's numbers reach its experts and come back, in one layer.
-
-    Inside a scale-up domain 16-bit numbers go to each chip with one of its experts and back. Beyond it a token goes
-    at one byte a number once to each node that it needs and comes back at two.
-    """
-    width, topk = d.architecture.moe_width, float(d.architecture.topk)
-    inside = 0.5e9 * _link_gbs(d.chip) * p.link_share
-    copies = min(topk, d.group - 1.0)
-    if d.group <= _domain(d.chip):
-        return 4.0 * width * copies / inside
-    nodes = d.group / _domain(d.chip)
-    crossing = min(nodes * (1.0 - float((1.0 - 1.0 / nodes) ** topk)), MOST_NODES) * (nodes - 1) / nodes
-    return 3.0 * width * max(copies / inside, crossing / (d.network * p.link_share))
-
-
-def _latency(d: Deployment, p: InferenceParameters, chips: int) -> float:
-    return 1e-6 * (p.collective_us if chips <= _domain(d.chip) else p.scale_out_us)
-
-
-def _link(d: Deployment, p: InferenceParameters, chips: int) -> float:
-    """Bytes/s that one chip sends in a collective over ``chips`` chips: the slower of the tiers it crosses."""
-    inside = 0.5e9 * _link_gbs(d.chip) * p.link_share
-    if chips <= _domain(d.chip):
-        return inside
-    return min(inside, d.network * p.link_share * chips / (chips - _domain(d.chip)))
-
-
-def _domain(chip: Accelerator) -> float:
-    """Chips that reach each other without a network: the scale-up domain, or the server where it is larger."""
-    return max(SERVER, chip.scale_up_domain or SERVER)
-
-
-def _link_gbs(chip: Accelerator) -> float:
-    """Bidirectional bandwidth of the chip's fabric, or of PCIe (64 GB/s where neither is known)."""
-    if chip.link_bw_gbs is not None:
-        return chip.link_bw_gbs
-    generations = {"3.0": 32.0, "4.0": 64.0, "5.0": 128.0, "6.0": 256.0}
-    return next((v for g, v in generations.items() if g in (chip.pcie or "")), 64.0)
-
-
 def _split(busy: float, moved: float) -> tuple[float, float]:
     """Compute and memory seconds of one product, scaled so that they add up to their smooth maximum."""
     together = busy + moved
@@ -403,23 +180,3 @@ def _smooth_max(x: float, y: float) -> float:
     if big <= 0.0:
         return 0.0
     return big * float((1.0 + (min(x, y) / big) ** OVERLAP) ** (1.0 / OVERLAP))
-
-
-def _first(chip: Accelerator, columns: tuple[str, ...]) -> tuple[str, float]:
-    for column in columns:
-        value: float | None = getattr(chip, column)
-        if value is not None:
-            return column, value
-    raise InputError(f"{chip.id}: the catalogue knows no peak among {', '.join(columns)}")
-
-
-def _known(chip: Accelerator, column: str) -> float:
-    value: Any = getattr(chip, column)
-    if value is None:
-        raise InputError(f"{chip.id}: the catalogue does not know {column}")
-    return float(value)
-
-
-def on_chip(deployment: Deployment, chip: Accelerator) -> Deployment:
-    """The same deployment on another chip."""
-    return replace(deployment, chip=chip)

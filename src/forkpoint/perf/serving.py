@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from forkpoint.errors import InputError
+from forkpoint.perf.deployment import Deployment
 from forkpoint.perf.inference_parameters import InferenceParameters, inference_parameters, tables
-from forkpoint.perf.prefill_decode import Deployment, Pass, decode, host_share, prefill
+from forkpoint.perf.prefill_decode import Pass, decode, host_share, prefill
 
 GIB = float(1 << 30)
 """Memory is sold in binary gigabytes: an 80 GB part holds 80 x 2^30 bytes."""
