@@ -264,3 +264,10 @@ def test_the_less_is_measured_the_wider_the_range() -> None:
     found = [predict("llama-2-7b", chip, 16, sequence=4096, batch=64) for chip in chips]
     widths = [f.high / f.low for f in found]
     assert widths == sorted(set(widths))
+
+
+def test_the_list_of_measured_chips_has_not_drifted() -> None:
+    from forkpoint.catalog import catalog
+    from forkpoint.perf.efficiency import measured_chips
+
+    assert measured_chips() == {m.chip for m in catalog().measurements if m.kind == "train"}

@@ -145,18 +145,3 @@ def platform_of(record: Accelerator) -> str:
     if vendor == "intel":
         return "synapse"
     return "other"
-
-
-@cache
-def measured_chips() -> frozenset[str]:
-    """Ids of chips with at least one public training measurement."""
-    return frozenset(m.chip for m in catalog().measurements if m.kind == "train")
-
-
-def range_factor(chip: Chip) -> float:
-    """Widening of a prediction's range (assumption): 1 for a measured chip, 1.5 for an unmeasured one of a measured
-    platform, 2.5 for a platform that nobody has measured in public.
-    """
-    if chip.id in measured_chips():
-        return 1.0
-    return 2.5 if chip.platform == "other" else 1.5

@@ -89,6 +89,21 @@ def spread(path: Path = FILE) -> dict[str, tuple[float, float]]:
     return {kind: (float(e["low"]), float(e["high"])) for kind, e in read_yaml(path)["spread"].items()}
 
 
+@cache
+def measured_chips(path: Path = FILE) -> frozenset[str]:
+    """Ids of chips with a public training measurement, as the fit saw them."""
+    return frozenset(read_yaml(path)["measured_chips"])
+
+
+def range_factor(chip: Chip) -> float:
+    """Widening of a prediction's range (assumption): 1 for a measured chip, 1.5 for an unmeasured one of a measured
+    platform, 2.5 for a platform that nobody has measured in public.
+    """
+    if chip.id in measured_chips():
+        return 1.0
+    return 2.5 if chip.platform == "other" else 1.5
+
+
 def clock_share(chip: Chip, p: Parameters) -> Any:
     """Share of the peak clock that the power limit leaves when all matrix units work.
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from forkpoint.catalog import Measurement
+from forkpoint.catalog import Measurement, catalog
 from forkpoint.errors import InputError
 from forkpoint.files import read_text, write_atomically
 from forkpoint.perf import training_rows
@@ -156,6 +156,7 @@ def spreads(errors: dict[str, float], cases: Sequence[FitCase]) -> dict[str, tup
 def write_parameters(values: dict[str, float], ranges: dict[str, tuple[float, float]], path: Path = FILE) -> Path:
     """Put fitted values and ranges into the parameter file; priors, bounds and sources stay as they are."""
     lines = []
+    measured = sorted({m.chip for m in catalog().measurements if m.kind == "train"})
     for line in read_text(path).splitlines():
         match = re.match(r"  ([\w-]+): \{value: [^,]+, (.*)$", line)
         kind = re.match(r"  ([\w-]+): \{low: ", line)
@@ -164,5 +165,7 @@ def write_parameters(values: dict[str, float], ranges: dict[str, tuple[float, fl
         elif kind and kind[1] in ranges:
             low, high = ranges[kind[1]]
             line = f"  {kind[1]}: {{low: {low:.3f}, high: {high:.3f}}}"
+        elif line.startswith("measured_chips:"):
+            line = f"measured_chips: [{', '.join(measured)}]"
         lines.append(line)
     return write_atomically(path, "\n".join(lines) + "\n")

@@ -13,7 +13,7 @@ from forkpoint.perf import architectures, cluster, economics
 from forkpoint.perf import chip as machines
 from forkpoint.perf.chip import Chip
 from forkpoint.perf.cluster import Cluster
-from forkpoint.perf.efficiency import parameters, spread
+from forkpoint.perf.efficiency import parameters, range_factor, spread
 from forkpoint.perf.layers import TrainingJob
 from forkpoint.perf.memory import training_memory
 from forkpoint.perf.parallelism import Plan, objections
@@ -93,7 +93,7 @@ def training_prediction(job: TrainingJob, machine: Chip, wires: Cluster, chosen:
     rate = job.tokens / seconds
     power = economics.watts(machine, wires, min(1.0, shares["compute"] + shares["HBM"]))
     peak = chips * machine.peak(job.precision)
-    wide = machines.range_factor(machine)
+    wide = range_factor(machine)
     notes = () if wide == 1.0 else (f"no public training measurement of {machine.name}: wider range",)
     ran = machine.runs_as(job.precision)
     if machine.bits(job.precision) > 8 and job.precision.endswith(("8", "4")):

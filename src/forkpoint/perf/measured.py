@@ -20,7 +20,7 @@ from forkpoint.catalog.load import read_rows
 from forkpoint.errors import ForkpointError, InputError
 from forkpoint.perf import architectures, training_rows
 from forkpoint.perf import chip as machines
-from forkpoint.perf.efficiency import parameters, spread
+from forkpoint.perf.efficiency import parameters, range_factor, spread
 from forkpoint.perf.prediction import shares_of
 
 COLUMNS = (
@@ -87,7 +87,7 @@ def _training(row: Measurement) -> tuple[float, float, float, str]:
     case = training_rows.case_of(row, p)
     predicted, step = training_rows.predict(case, p)
     low, high = spread()["train-moe" if case.job.arch.is_moe else "train-dense"]
-    factor = machines.range_factor(case.chip)
+    factor = range_factor(case.chip)
     shares = shares_of(step)
     bound = max(shares, key=shares.__getitem__)
     value = float(predicted)
