@@ -27,6 +27,8 @@ MONTHS, QUARTERS, MONTHS_PER_QUARTER, MID_MONTH = 12, 4, 3, 15
 FIRST, LAST = 2019, 2035
 CONTROLS_FROM = 2022.65
 """The first letters, of 2022-08-26; rules before it do not bear on these chips."""
+LAST_KNOWN = dt.date(2026, 11, 15)
+"""The last day on which the dated law is known; later months are read on it."""
 AMERICAN = ("nvidia", "amd", "us_custom")
 CAPTIVE = "us_custom"
 Status = Literal["free", "licensable", "barred"]
@@ -34,7 +36,7 @@ Status = Literal["free", "licensable", "barred"]
 
 @dataclass(frozen=True)
 class Variant:
-    """A variant of the law: on which day it is read for a month, or what it says of all American chips."""
+    """A variant of the law: on which day it is read from some time on, or what it then says of all American chips."""
 
     title: str
     frozen: dt.date | None = None
@@ -55,9 +57,12 @@ LAWS = {
 def status(chip: str, on: dt.date) -> Status:
     """Whether a chip may go to China on a day. Unsettled figures count as free where the chip was designed for China."""
     from forkpoint.catalog import catalog
-    from forkpoint.rules import check
+    from forkpoint.rules.clauses import law as dated_law
+    from forkpoint.rules.evaluate import evaluate
+    from forkpoint.rules.items import find_items
+    from forkpoint.rules.question import ask
 
-    finding = check(chip, to="CN", on=on)
+    finding = evaluate(find_items(chip), ask(to="CN", on=on), dated_law(), explain=False)
     free = ("none_needed", "exception_no_notice", "exception_with_notice")
     if finding.outcome.net_authorisation in free:
         return "free"
@@ -77,7 +82,7 @@ def status_under(law: str, product: Product, time: float) -> Status:
     if variant.all_chips and time >= variant.from_month:
         return variant.all_chips
     month = round((time % 1) * MONTHS - 1 / 2)
-    day = dt.date(int(time), month + 1, MID_MONTH)
+    day = min(dt.date(int(time), month + 1, MID_MONTH), LAST_KNOWN)
     if variant.frozen and time >= variant.from_month:
         day = variant.frozen
     return status(product.chip, day)
@@ -144,6 +149,8 @@ def table() -> Iterator[dict[str, Any]]:
     for law in LAWS:
         for vendor in labels("vendor"):
             for region in labels("region"):
+                if law != "as-it-was" and (region != "cn" or vendor not in AMERICAN):
+                    continue  # controls on chips bear on American designs in China alone
                 found = list(_changes(law, vendor, region))
                 plain = [tuple(row.values())[1:] for row in found]
                 if law == "as-it-was":

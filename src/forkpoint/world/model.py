@@ -14,6 +14,7 @@ from forkpoint.world.reference import DIMENSIONS, VENDORS, labels, references
 from forkpoint.world.tables import rows
 
 START, STOP, STEP = 2019.0, 2036.0, 0.25
+QUARTERS_PER_YEAR = 4
 SECTORS = (technology, demand, choice, supply, finance, compute, ecosystem, politics)
 UNITS = (
     "USD", "chip", "H100e", "wafer", "die", "stack", "person", "generation", "FLOP", "TPP", "GB",
@@ -96,7 +97,7 @@ def world() -> Model:
 def quarter(text: str) -> float:
     """Time in years of the start of a quarter: "2025Q2" is 2025.25."""
     year, _, number = text.partition("Q")
-    return int(year) + (int(number) - 1) / 4
+    return int(year) + (int(number) - 1) / QUARTERS_PER_YEAR
 
 
 @cache

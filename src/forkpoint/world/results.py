@@ -12,9 +12,9 @@ import numpy as np
 
 from forkpoint.errors import InputError
 from forkpoint.files import write_atomically
-from forkpoint.world.model import world
+from forkpoint.world.model import QUARTERS_PER_YEAR, world
 from forkpoint.world.reference import FOLDER
-from forkpoint.world.run import QUARTERS_PER_YEAR, Trajectories
+from forkpoint.world.run import Trajectories
 from forkpoint.world.tables import csv_text, rows
 
 MODEL_NAME = "forkpoint"

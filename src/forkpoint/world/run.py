@@ -17,8 +17,6 @@ from forkpoint.world.model import START, STEP, STOP, history, observed, offers, 
 from forkpoint.world.reference import references
 from forkpoint.world.scenario import DEFAULT, Scenario, scenario
 
-QUARTERS_PER_YEAR = 4
-
 
 @dataclass(frozen=True)
 class Trajectories(Mapping[str, Any]):
@@ -35,6 +33,9 @@ class Trajectories(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self.trajectory)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.trajectory.values_by_name
 
     @property
     def time(self) -> Any:

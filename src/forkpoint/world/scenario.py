@@ -124,7 +124,7 @@ def _settings(name: str, value: Any, where: str) -> list[Setting]:
     found = []
     for key, part in value.items():
         text = str(key)
-        if text[:2] == "20" and text[:4].isdigit():
+        if text.startswith("20"):
             found.append(setting(name, part, parse_date(text, where), where=where))
             continue
         label = tuple(text.split(","))

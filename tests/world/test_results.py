@@ -1,0 +1,88 @@
+"""Results leave in forms that other tools open."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from forkpoint.cli import forkpoint as command
+from forkpoint.world import results
+from forkpoint.world.run import run
+
+
+@pytest.fixture(scope="module")
+def pair():
+    names = ("nvidia_china_revenue", "shipments")
+    return [run(name, to=2024, outputs=names) for name in ("as-it-was", "full-embargo")]
+
+
+def test_quarters():
+    assert [results.quarter_name(t) for t in (2019.0, 2025.25, 2035.75)] == ["2019Q1", "2025Q2", "2035Q4"]
+
+
+def test_iamc_opens_in_pyam(pair, tmp_path):
+    pyam = pytest.importorskip("pyam")
+    results.write(pair, tmp_path, csv=False, netcdf=False, iamc=True, json=False)
+    frame = pyam.IamDataFrame(tmp_path / "iamc.csv")
+    assert set(frame.scenario) == {"as-it-was", "full-embargo"}
+    assert "China" in frame.region
+    assert (
+        frame.filter(variable="Shipments|huawei", region="China", year=2024, scenario="as-it-was").data.value.iloc[0]
+        > 0
+    )
+
+
+def test_netcdf_opens_in_xarray(pair, tmp_path):
+    xarray = pytest.importorskip("xarray")
+    results.write(pair[:1], tmp_path, csv=False, netcdf=True, iamc=False, json=False)
+    with xarray.open_dataset(tmp_path / "as-it-was.nc", engine="h5netcdf") as data:
+        ours = data["shipments"].sel(vendor="huawei", region="cn").to_numpy()
+        assert np.allclose(ours, pair[0].at("shipments", vendor="huawei", region="cn"))
+        assert data["shipments"].attrs["units"] == "chip/year"
+
+
+def test_long_csv_and_json(pair, tmp_path):
+    written = results.write(pair[:1], tmp_path, csv=True, netcdf=False, iamc=False, json=True)
+    assert [p.name for p in written] == ["as-it-was.csv", "as-it-was.json"]
+    assert json.loads(written[1].read_text())["variables"]["shipments"]["dims"] == ["vendor", "region"]
+
+
+def test_the_named_systems_have_rows_of_their_own(pair):
+    labels = {r["labels"] for r in results.long_rows(pair[0]) if r["variable"] == "shipments"}
+    for vendor in ("nvidia", "huawei", "biren", "kunlunxin", "denglin", "iluvatar", "cambricon", "moore_threads"):
+        assert f"vendor={vendor};region=cn" in labels
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["run", "as-it-was", "--to", "2026"], "NVIDIA revenue in China"),
+        (["run", "--to", "2026", "--lever", "licence_fee=0.2@2026"], "Domestic share by units"),
+        (["scenarios"], "full-embargo"),
+        (["levers"], "licence_fee"),
+        (["equations", "politics"], "suspicion"),
+        (["loops"], "containment"),
+        (["explain", "licence_grant", "--at", "2026Q2"], "lobbying"),
+    ],
+)
+def test_commands(words, expected):
+    done = CliRunner().invoke(command, words)
+    assert done.exit_code == 0, done.output
+    assert expected in done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["run", "as-it-wos"], "as-it-was"),
+        (["run", "--lever", "licence_fees=0.1"], "licence_fee"),
+        (["run", "--netcdf"], "--out"),
+        (["explain", "domestic_share_unit"], "domestic_share_units"),
+        (["equations", "polticis"], "politics"),
+    ],
+)
+def test_bad_input_is_a_sentence(words, expected):
+    done = CliRunner().invoke(command, words)
+    assert done.exit_code != 0
+    assert expected in str(done.exception)
