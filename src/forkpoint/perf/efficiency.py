@@ -56,10 +56,15 @@ class Parameters:
 
 
 @cache
+def _content(path: Path) -> dict[str, Any]:
+    return dict(read_yaml(path))
+
+
+@cache
 def entries(path: Path = FILE) -> dict[str, Entry]:
     """All parameters with their ranges. Raises InputError where a value lies outside its own range."""
     found = {}
-    for name, e in read_yaml(path)["parameters"].items():
+    for name, e in _content(path)["parameters"].items():
         entry = Entry(
             name,
             float(e["value"]),
@@ -86,13 +91,13 @@ def parameters() -> Parameters:
 @cache
 def spread(path: Path = FILE) -> dict[str, tuple[float, float]]:
     """The 80 % interval of ln(measured / predicted) on sources left out of the fit, by kind of training."""
-    return {kind: (float(e["low"]), float(e["high"])) for kind, e in read_yaml(path)["spread"].items()}
+    return {kind: (float(e["low"]), float(e["high"])) for kind, e in _content(path)["spread"].items()}
 
 
 @cache
 def measured_chips(path: Path = FILE) -> frozenset[str]:
     """Ids of chips with a public training measurement, as the fit saw them."""
-    return frozenset(read_yaml(path)["measured_chips"])
+    return frozenset(_content(path)["measured_chips"])
 
 
 def range_factor(chip: Chip) -> float:
