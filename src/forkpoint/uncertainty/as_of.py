@@ -17,7 +17,6 @@ import numpy as np
 
 from forkpoint.files import read_yaml
 from forkpoint.uncertainty.parameters import Coordinate, coordinates, reference_array
-from forkpoint.uncertainty.priors import Prior
 from forkpoint.world.model import START, STEP, history, observed, offers
 from forkpoint.world.observables import year
 from forkpoint.world.reference import labels, references
@@ -51,13 +50,14 @@ def known_coordinates(as_of: dt.date) -> tuple[Coordinate, ...]:
         prior = coordinate.prior
         wider = settings()["hindsight"].get(coordinate.parameter)
         if wider and as_of < wider["until"]:
-            prior = Prior(prior.name, wider["value"], wider["low"], wider["high"], prior.distribution)
+            prior = replace(prior, value=wider["value"], low=wider["low"], high=wider["high"])
         elif coordinate.parameter == "growth_near":
             region = labels("region")[coordinate.position[0]]
             reference = float(reference_array("growth_near")[coordinate.position])
             centre = trend(as_of, TRENDS[region])
             low, high = centre - settings()["trend_slower"]["value"], centre + settings()["trend_faster"]["value"]
-            prior = Prior(prior.name, centre / reference, low / reference, high / reference, "normal")
+            numbers = {"value": centre / reference, "low": low / reference, "high": high / reference}
+            prior = replace(prior, **numbers, distribution="normal", floor=-np.inf)
         found.append(replace(coordinate, prior=prior))
     return tuple(found)
 

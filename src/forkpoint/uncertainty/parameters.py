@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from forkpoint.dynamics.functions import library
 from forkpoint.uncertainty.priors import Prior, Priors
-from forkpoint.world.model import history, observed, offers, world
+from forkpoint.world.model import STEP, history, observed, offers, world
 from forkpoint.world.reference import Reference, labels, references
 
 Floats: TypeAlias = NDArray[np.float64]
+_DATES_FROM = 1900.0
+"""A parameter in years above this is a date, not a delay."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,9 @@ def _of_scalar(reference: Reference) -> Coordinate:
     assert reference.low is not None
     assert reference.high is not None
     shape = reference.distribution or "normal"
-    prior = Prior(reference.name, float(reference.value), reference.low, reference.high, shape)
+    floor, ceiling = _bounds(reference, reference.low, reference.high)
+    value = float(reference.value)
+    prior = Prior(reference.name, value, reference.low, reference.high, shape, floor=floor, ceiling=ceiling)
     return Coordinate(reference.name, (), prior, factor=False)
 
 
@@ -112,12 +116,30 @@ def _of_array(reference: Reference) -> list[Coordinate]:
     names = [labels(d) for d in reference.dims]
     found = []
     for position in np.ndindex(*(len(n) for n in names)):
-        value = reference_array(reference.name)[position]
+        value = float(reference_array(reference.name)[position])
         if value != 0:
             label = ", ".join(names[axis][at] for axis, at in enumerate(position))
-            prior = Prior(f"{reference.name}[{label}]", 1.0, 1 / reference.spread, reference.spread, "lognormal")
+            low, high = sorted((value / reference.spread, value * reference.spread))
+            ends = sorted(bound / value for bound in _bounds(reference, low, high))
+            name, spread = f"{reference.name}[{label}]", reference.spread
+            prior = Prior(name, 1.0, 1 / spread, spread, "lognormal", floor=ends[0], ceiling=ends[1])
             found.append(Coordinate(reference.name, position, prior, factor=True))
     return found
+
+
+def _bounds(reference: Reference, low: float, high: float) -> tuple[float, float]:
+    """Where a parameter stops to mean anything: below zero, a share above one, a delay below a step of the run.
+
+    A stock that adjusts faster than one step of the integrator would overshoot, so a delay is at least a step long.
+    """
+    floor = 0.0 if low >= 0 else -np.inf
+    if reference.unit == "year" and high < _DATES_FROM:
+        floor = min(low, STEP)
+    ceiling = 1.0 if reference.unit == "1" and low >= 0 and high <= 1 else np.inf
+    return (
+        floor if reference.floor is None else reference.floor,
+        ceiling if reference.ceiling is None else reference.ceiling,
+    )
 
 
 def _nested(value: Any, dims: tuple[str, ...]) -> Any:

@@ -40,6 +40,9 @@ class Prior:
     distribution: str = "normal"
     factor: str = ""
     loading: float = 0.0
+    floor: float = -np.inf
+    ceiling: float = np.inf
+    """Values beyond these mean nothing (a negative stock, a share above one, a delay shorter than a step)."""
 
     def __post_init__(self) -> None:
         where = f"prior of '{self.name}'"
@@ -57,7 +60,13 @@ class Prior:
             raise InputError(f"{where}: the loading {self.loading:g} is outside -1 … 1")
 
     def from_standard(self, z: Any) -> Any:
-        """The parameter's value at standard normal ``z`` (NumPy or JAX array)."""
+        """The parameter's value at standard normal ``z`` (NumPy or JAX array), within floor and ceiling."""
+        value, xp = self._unbounded(z), library(z)
+        if self.floor == -np.inf and self.ceiling == np.inf:
+            return value
+        return xp.clip(value, self.floor, self.ceiling)
+
+    def _unbounded(self, z: Any) -> Any:
         xp = library(z)
         if self.distribution == "fixed":
             return self.value + 0.0 * z

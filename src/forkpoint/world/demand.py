@@ -1,7 +1,7 @@
 """Demand: money that buyers in each region want to spend on accelerators.
 
-History is observed capex (United States) and observed spend on accelerated servers (China); the future is a growth path
-with a range. Money that finds no chip waits in a backlog: it is spent later, elsewhere, or withdrawn, never lost.
+History is observed capex (United States) and observed spend on accelerated servers (China); the future is a growth
+path with a range. Money that finds no chip waits in a backlog: it is spent later, elsewhere, or withdrawn, never lost.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from forkpoint.dynamics import functions as f
-from forkpoint.dynamics.variables import aux, flow, stock
+from forkpoint.dynamics.variables import aux, flow
+from forkpoint.world.declare import account, stock
 
 
 @aux(unit="1")
@@ -94,10 +95,17 @@ def lab_pull(
 
 @aux(dims=("region",), unit="USD/year")
 def budget(
-    observed_spend: Any, demand_index: Any, demand_level: Any, lab_pull: Any, idle_drag: Any, small_card_spend: Any
+    observed_spend: Any,
+    demand_index: Any,
+    demand_level: Any,
+    lab_pull: Any,
+    idle_drag: Any,
+    small_card_spend: Any,
+    smoothing_spend: Any,
 ) -> Any:
-    """Money that buyers set aside for data-centre accelerators (the small inference cards of China are apart)."""
-    return demand_level * observed_spend * demand_index * lab_pull * idle_drag - small_card_spend
+    """Money that buyers set aside for data-centre accelerators: what small inference cards leave, never below zero."""
+    everything = demand_level * observed_spend * demand_index * lab_pull * idle_drag
+    return f.smooth_positive(everything - small_card_spend, smoothing_spend)
 
 
 @aux(dims=("region",), unit="1")
@@ -124,8 +132,8 @@ def withdrawal(backlog: Any, order_time: Any, withdrawal_time: Any, budget: Any,
     return f.smooth_positive(backlog - order_time * budget, order_time * smoothing_spend) / withdrawal_time
 
 
-spending_withdrawn = stock(
-    0.0, dims=("region",), unit="USD", doc="Money that waited too long and went to other uses, since the start."
+spending_withdrawn = account(
+    dims=("region",), unit="USD", doc="Money that waited too long and went to other uses, since the start."
 )
 
 

@@ -1,7 +1,9 @@
-"""Politics: tightness, suspicion, refusal, lobbying. History is data; the future is a scenario with responses to switch on.
+"""Politics: tightness, suspicion, refusal, lobbying. History is data; the future is a scenario with responses to
+switch on.
 
-Dated law and guidance enter as series (``law``, ``exogenous/policy.csv``). The responses here answer what the model itself
-produces: a narrowing gap tightens (B1), tightening breeds suspicion and refusal (R5), lost revenue buys licences (B2).
+Dated law and guidance enter as series (``law``, ``exogenous/policy.csv``). The responses here answer what the model
+itself produces: a narrowing gap tightens (B1), tightening breeds suspicion and refusal (R5), lost revenue buys
+licences (B2).
 """
 
 from __future__ import annotations
@@ -9,14 +11,15 @@ from __future__ import annotations
 from typing import Any
 
 from forkpoint.dynamics import functions as f
-from forkpoint.dynamics.variables import aux, flow, stock
+from forkpoint.dynamics.variables import aux, flow
+from forkpoint.world.declare import stock
 
 
 @aux(unit="1")
-def tightness(chip_worth: Any, frontier_worth: Any) -> Any:
-    """How tight the controls are: the part of NVIDIA's best worth that may not be sold to China."""
+def tightness(chip_worth: Any, frontier_worth: Any, smoothing_share: Any) -> Any:
+    """How tight the controls are: the part of NVIDIA's best worth that may not be sold to China, never below zero."""
     allowed = f.at(f.at(chip_worth, vendor="nvidia"), region="cn")
-    return 1 - allowed / f.at(frontier_worth, vendor="nvidia")
+    return f.smooth_positive(1 - allowed / f.at(frontier_worth, vendor="nvidia"), smoothing_share)
 
 
 @stock(unit="1")

@@ -34,6 +34,8 @@ _OPTIONAL = {
     "high": "upper end",
     "spread": "factor up and down, for a value by label",
     "distribution": "shape of the prior",
+    "floor": "least value that means something",
+    "ceiling": "greatest value that means something",
 }
 
 
@@ -52,10 +54,14 @@ class Reference:
     high: float | None = None
     spread: float | None = None
     distribution: str = ""
+    floor: float | None = None
+    ceiling: float | None = None
 
     @property
     def uncertain(self) -> bool:
-        """Whether a range says that the value might be another (definitions, switches and levers have none to learn)."""
+        """Whether a range says that the value might be another (definitions, switches and levers have none to
+        learn).
+        """
         return self.sector not in ("definitions", "switches", "levers", "smoothing") and (
             self.spread is not None or (self.low is not None and self.low != self.high)
         )
