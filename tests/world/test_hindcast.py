@@ -1,0 +1,52 @@
+"""The hindcast: run on observed levers alone with the parameters that ship, beside the observations."""
+
+import datetime as dt
+
+import numpy as np
+import pytest
+
+from forkpoint.catalog import catalog
+from forkpoint.world.fitted import fitted_parameters
+from forkpoint.world.hindcast import errors_by_series, hindcast
+from forkpoint.world.reference import references
+
+CUTOFF = dt.date(2025, 11, 1)
+
+
+@pytest.fixture(scope="module")
+def comparisons():
+    return hindcast(catalog().observations, as_of=CUTOFF)
+
+
+def of(comparisons, name):
+    return next(s for s in errors_by_series(comparisons) if s.observable.id == name)
+
+
+def test_targets(comparisons):
+    fitted = [abs(c.error) for c in comparisons if c.used]
+    assert np.median(fitted) <= 0.15
+    assert of(comparisons, "nvda_china_quarter").median_absolute_error <= 0.11
+    for name in ("nvda_total", "nvda_datacenter", "nvda_rnd"):
+        assert of(comparisons, name).median_absolute_error <= 0.10, name
+    assert of(comparisons, "cards").median_absolute_error <= 0.15
+    assert of(comparisons, "domestic_units").median_absolute_error <= 0.04
+
+
+def test_only_what_was_published_counts_as_used(comparisons):
+    assert all(c.observation.known_from <= CUTOFF for c in comparisons if c.used)
+    assert any(c.observation.known_from > CUTOFF for c in comparisons)
+
+
+def test_the_fitted_set_beats_the_reference_values(comparisons):
+    reference = hindcast(catalog().observations, as_of=CUTOFF, parameters={})
+    ours = np.median([abs(c.error) for c in comparisons if c.used])
+    assert ours < np.median([abs(c.error) for c in reference if c.used])
+
+
+def test_fitted_values_stay_near_their_ranges():
+    """Nothing is fitted beyond 1.7 times its own 90 % range on either side."""
+    for name, value in fitted_parameters().items():
+        reference = references()[name]
+        if isinstance(value, float) and reference.low is not None and reference.high is not None:
+            width = reference.high - reference.low
+            assert reference.low - 0.7 * width <= value <= reference.high + 0.7 * width, name
