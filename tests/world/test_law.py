@@ -1,4 +1,6 @@
-"""The law as the market meets it: history's variants and lags, and tables that have not drifted from their generators."""
+"""The law as the market meets it: history's variants and lags, and tables that have not drifted from their
+generators.
+"""
 
 import datetime as dt
 

@@ -63,7 +63,6 @@ def test_the_named_systems_have_rows_of_their_own(pair):
         (["levers"], "licence_fee"),
         (["equations", "politics"], "suspicion"),
         (["loops"], "containment"),
-        (["explain", "licence_grant", "--at", "2026Q2"], "lobbying"),
     ],
 )
 def test_commands(words, expected):
@@ -86,3 +85,14 @@ def test_bad_input_is_a_sentence(words, expected):
     done = CliRunner().invoke(command, words)
     assert done.exit_code != 0
     assert expected in str(done.exception)
+
+
+def test_an_explanation_shows_equation_inputs_and_loops(monkeypatch):
+    from forkpoint.world import explain
+
+    chosen = {k: v for k, v in explain.named_loops().items() if k in ("B2", "R5")}
+    monkeypatch.setattr(explain, "named_loops", lambda: chosen)
+    step = explain.explain("licence_grant", at="2026Q2", versus="full-embargo")
+    assert "lobbying" in step.children[0].numbers
+    assert "exp(-bought)" in step.detail
+    assert step.children[-1].name.startswith("versus")

@@ -60,7 +60,7 @@ def run(
         return
     if as_csv:
         for number, one in enumerate(runs):
-            text = to_csv(results.long_rows(one))
+            text = to_csv(list(results.long_rows(one)))
             click.echo(text if number == 0 else text.split("\n", 1)[1], nl=False)
         return
     for one in runs:

@@ -1,8 +1,8 @@
 """Choice: how buyers split what they spend over what they can get.
 
-A nested logit (McFadden 1978): first the software platform, then the vendor on it. Attraction rises with effective work per
-dollar and with the size of the chip; it falls with security suspicion and with long waits. Public money in China follows a
-mandate; a refusal takes American chips off the list.
+A nested logit (McFadden 1978): first the software platform, then the vendor on it. Attraction rises with effective
+work per dollar and with the size of the chip; it falls with security suspicion and with long waits. Public money in
+China follows a mandate; a refusal takes American chips off the list.
 """
 
 from __future__ import annotations

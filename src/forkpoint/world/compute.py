@@ -1,11 +1,14 @@
-"""Compute: what is installed, what of it is used, what is reached abroad or past the rules, and the largest training run."""
+"""Compute: what is installed, what of it is used, what is reached abroad or past the rules, and the largest training
+run.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from forkpoint.dynamics import functions as f
-from forkpoint.dynamics.variables import aux, flow, stock
+from forkpoint.dynamics.variables import aux, flow
+from forkpoint.world.declare import account, stock
 
 
 @stock(dims=("region", "platform", "vintage"), unit="H100e")
@@ -38,7 +41,7 @@ def retirement(installed: Any, old_life: Any) -> Any:
     return f.at(installed, vintage="old") / old_life
 
 
-# --- grey supply (loop B5) ---------------------------------------------------------------------------------------------
+# --- grey supply (loop B5) ------------------------------------------------------------------------------------------
 
 
 @aux(unit="chip/year")
@@ -68,7 +71,7 @@ def grey_spend(grey_shipments: Any, grey_price: Any) -> Any:
     return grey_shipments * grey_price
 
 
-grey_receipts = stock(0.0, unit="USD", doc="Money that grey resellers received, since the start.")
+grey_receipts = account(unit="USD", doc="Money that grey resellers received, since the start.")
 
 
 @flow(
@@ -81,7 +84,7 @@ def grey_compute(grey_shipments: Any, frontier_worth: Any) -> Any:
     return grey_shipments * f.at(frontier_worth, vendor="nvidia")
 
 
-# --- offshore access ---------------------------------------------------------------------------------------------------
+# --- offshore access ------------------------------------------------------------------------------------------------
 
 
 @flow(outof="backlog[region=cn]", into="backlog[region=row]", unit="USD/year")
@@ -109,7 +112,7 @@ def offshore_loss(offshore_compute: Any, rental_time: Any) -> Any:
     return offshore_compute / rental_time
 
 
-# --- use ---------------------------------------------------------------------------------------------------------------
+# --- use ------------------------------------------------------------------------------------------------------------
 
 
 @aux(dims=("region",), unit="H100e")
@@ -194,7 +197,7 @@ def compute_ratio(usable_compute: Any) -> Any:
     return f.at(usable_compute, region="us") / f.at(usable_compute, region="cn")
 
 
-# --- China's market as the trackers count it ---------------------------------------------------------------------------
+# --- China's market as the trackers count it ------------------------------------------------------------------------
 
 
 @aux(unit="chip/year")

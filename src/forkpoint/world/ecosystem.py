@@ -1,11 +1,14 @@
-"""Ecosystem: the article's three dimensions, developers, frameworks and compute in reach, and the labs that port models."""
+"""Ecosystem: the article's three dimensions, developers, frameworks and compute in reach, and the labs that port
+models.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from forkpoint.dynamics import functions as f
-from forkpoint.dynamics.variables import aux, flow, stock
+from forkpoint.dynamics.variables import aux, flow
+from forkpoint.world.declare import stock
 
 
 @stock(dims=("region", "platform"), unit="person")
@@ -63,12 +66,14 @@ def ecosystem_pull(
     return network_strength * switch * (developer_share - initial_developer_share)
 
 
-# --- frameworks: what runs, how fast it runs, how soon -----------------------------------------------------------------
+# --- frameworks: what runs, how fast it runs, how soon --------------------------------------------------------------
 
 
 @aux(unit="1")
 def fragmentation(expected_orders: Any, vendor_platform: Any, in_china: Any, switch_b8: Any) -> Any:
-    """Effective number of instruction sets among the small Chinese platforms (loop B8). Source: inverse Herfindahl index."""
+    """Effective number of instruction sets among the small Chinese platforms (loop B8). Source: inverse
+    Herfindahl index.
+    """
     orders = expected_orders * in_china * f.at(vendor_platform, platform="other_cn")
     everyone = f.total(f.total(orders, over="region"), over="vendor")
     squares = f.total(f.total(orders * orders, over="region"), over="vendor")
@@ -147,7 +152,7 @@ def adaptation_lag(coverage: Any, lag_uncovered: Any, lag_exponent: Any, coverag
     return lag_uncovered * ((1 - coverage) + coverage_floor) ** lag_exponent
 
 
-# --- Chinese model labs ------------------------------------------------------------------------------------------------
+# --- Chinese model labs ---------------------------------------------------------------------------------------------
 
 
 @aux(unit="1")
@@ -185,7 +190,9 @@ def algorithmic_effort(
     effort_time: Any,
     switch_r9: Any,
 ) -> Any:
-    """Scarcity of compute turns effort to efficiency (MLA, sparse attention, FP8), up to what spreads to all (loop R9)."""
+    """Scarcity of compute turns effort to efficiency (MLA, sparse attention, FP8), up to what spreads to all
+    (loop R9).
+    """
     goal = 1 + switch_r9 * (efficiency_limit - 1) * compute_ratio / (compute_ratio + scarcity_effort)
     return (goal - algorithmic_efficiency) / effort_time
 

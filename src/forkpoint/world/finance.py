@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from forkpoint.dynamics import functions as f
-from forkpoint.dynamics.variables import aux, flow, stock
+from forkpoint.dynamics.variables import aux, flow
+from forkpoint.world.declare import account, stock
 
 
 @aux(dims=("vendor", "region"), unit="1")
@@ -26,11 +27,9 @@ def revenue(shipments: Any, delivered_price: Any) -> Any:
     return shipments * delivered_price
 
 
-receipts = stock(0.0, dims=("vendor",), unit="USD", doc="Money received from sales of accelerators, since the start.")
+receipts = account(dims=("vendor",), unit="USD", doc="Money received from sales of accelerators, since the start.")
 
-government_receipts = stock(
-    0.0, unit="USD", doc="Licence fees and tariffs that the United States took, since the start."
-)
+government_receipts = account(unit="USD", doc="Licence fees and tariffs that the United States took, since the start.")
 
 
 @flow(outof="receipts", into="government_receipts", dims=("vendor", "region"), unit="USD/year")
@@ -98,7 +97,9 @@ def vendor_sales(
     china_revenue_reference: Any,
     switch_r7: Any,
 ) -> Any:
-    """Sales on which a vendor builds its plans (with loop R7 off, NVIDIA plans as if China had stayed at its reference)."""
+    """Sales on which a vendor builds its plans (with loop R7 off, NVIDIA plans as if China had stayed at its
+    reference).
+    """
     own = f.total(revenue, over="region") + other_sales
     planned = nvidia_revenue + (1 - switch_r7) * (china_revenue_reference - nvidia_china_revenue)
     return own * (1 - is_nvidia) + is_nvidia * planned
@@ -185,10 +186,10 @@ def knowledge_loss(knowledge: Any, knowledge_depreciation: Any) -> Any:
     return knowledge * knowledge_depreciation
 
 
-knowledge_obsolete = stock(0.0, unit="USD", doc="Research that has grown old, since the start.")
+knowledge_obsolete = account(unit="USD", doc="Research that has grown old, since the start.")
 
 
-# --- capital of Chinese vendors (loop R6) ------------------------------------------------------------------------------
+# --- capital of Chinese vendors (loop R6) ---------------------------------------------------------------------------
 
 
 @aux(unit="USD/year")

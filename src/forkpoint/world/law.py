@@ -1,9 +1,10 @@
-"""The law as the market meets it: for each quarter, vendor and region the best chip that may be sold (``tables/offers.csv``).
+"""The law as the market meets it: for each quarter, vendor and region the best chip that may be sold
+(``tables/offers.csv``).
 
-``rules`` answers for every chip and month. A chip may be free, licensable (licences are granted or reviewed case by case),
-or barred. The best chip that is not barred is offered; a new product replaces its predecessor over a ramp, and where a rule
-leaves only a side product or one that is no longer made, volume is small until the next variant is out. History thus has
-the real lags of the A800, H800 and H20. Write the table again with ``python -m forkpoint.world.law``.
+``rules`` answers for every chip and month. A chip may be free, licensable (licences are granted or reviewed case by
+case), or barred. The best chip that is not barred is offered; a new product replaces its predecessor over a ramp, and
+where a rule leaves only a side product or one that is no longer made, volume is small until the next variant is out.
+History thus has the real lags of the A800, H800 and H20. Write the table again with ``python -m forkpoint.world.law``.
 """
 
 from __future__ import annotations
@@ -55,7 +56,9 @@ LAWS = {
 
 @cache
 def status(chip: str, on: dt.date) -> Status:
-    """Whether a chip may go to China on a day. Unsettled figures count as free where the chip was designed for China."""
+    """Whether a chip may go to China on a day. Unsettled figures count as free where the chip was designed for
+    China.
+    """
     from forkpoint.catalog import catalog
     from forkpoint.rules.clauses import law as dated_law
     from forkpoint.rules.evaluate import evaluate
@@ -133,8 +136,15 @@ def quarter_offer(law: str, vendor: str, region: str, start: float) -> dict[str,
     if not found:
         first = min((p for p in _catalogue() if p.vendor == vendor), key=lambda p: p.volume_from)
         training, serving = _worth()[first.chip]
-        return {"chip": "none", "worth_training": training, "worth_serving": serving, "price_usd": first.price_usd,
-                "access": 0.0, "licence_needed": 0.0, "capped": float(vendor in AMERICAN and region == "cn")}  # fmt: skip
+        return {
+            "chip": "none",
+            "worth_training": training,
+            "worth_serving": serving,
+            "price_usd": first.price_usd,
+            "access": 0.0,
+            "licence_needed": 0.0,
+            "capped": float(vendor in AMERICAN and region == "cn"),
+        }
     weight = sum(o["access"] for o in found)
     averaged = {
         name: sum(o[name] * o["access"] for o in found) / weight

@@ -1,7 +1,8 @@
 """Levers: what a person may turn, each with unit, range and meaning, and how a setting is written.
 
-A setting is ``licence_fee=0.25``, ``licence_fee=0.25@2026Q1`` (from that quarter on), ``software_openness[cann]=2@2026``.
-Policy levers are the ``levers`` and ``switches`` of ``reference.yaml``; every other parameter may be set too.
+A setting is ``licence_fee=0.25``, ``licence_fee=0.25@2026Q1`` (from that quarter on),
+``software_openness[cann]=2@2026``. Policy levers are the ``levers`` and ``switches`` of ``reference.yaml``; every
+other parameter may be set too.
 """
 
 from __future__ import annotations
@@ -80,9 +81,9 @@ def setting(name: str, value: Any, date: float | None, chosen: Iterable[str] = (
         raise InputError(f"{where}: '{value}' is not a number") from None
     if not number == number or number in (float("inf"), float("-inf")):
         raise InputError(f"{where}: {value} is not a finite number")
-    if name in levers() and reference.low is not None and reference.high is not None:
-        if not reference.low <= number <= reference.high:
-            raise InputError(f"{where}: {number:g} is outside {reference.low:g} to {reference.high:g} {reference.unit}")
+    low, high = reference.low, reference.high
+    if name in levers() and low is not None and high is not None and not low <= number <= high:
+        raise InputError(f"{where}: {number:g} is outside {low:g} to {high:g} {reference.unit}")
     return Setting(name, number, date, chosen)
 
 

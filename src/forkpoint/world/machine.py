@@ -1,8 +1,9 @@
 """What a chip is worth: effective work on the reference workloads, an H100 being one (``tables/worth.csv``).
 
-``perf`` computes it where the catalogue knows a chip well enough: training, and serving with prefill and decode apart, as
-the geometric mean over the reference models. Where peaks or memory are missing, a power law of compute, memory bandwidth
-and links carries the worth (``basis`` says which). Write the table again with ``python -m forkpoint.world.machine``.
+``perf`` computes it where the catalogue knows a chip well enough: training, and serving with prefill and decode apart,
+as the geometric mean over the reference models. Where peaks or memory are missing, a power law of compute, memory
+bandwidth and links carries the worth (``basis`` says which). Write the table again with ``python -m
+forkpoint.world.machine``.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ class Product:
 
 
 def products() -> list[Product]:
-    """The chips that vendors sold in volume. Raises DataError where neither the row nor the catalogue knows a figure."""
+    """The chips that vendors sold in volume. Raises DataError where neither the row nor the catalogue knows a
+    figure.
+    """
     from forkpoint.catalog import catalog
 
     known, found = catalog(), []
@@ -66,7 +69,7 @@ def products() -> list[Product]:
                 volume_share=float(row["volume_share"] or 1),
                 assumed=any(row[n] for n in figures),
                 **values,
-            )  # fmt: skip
+            )
         )
     return found
 

@@ -89,9 +89,17 @@ def world() -> Model:
     unused = set(parameters) - used
     parameters = {n: p for n, p in parameters.items() if n not in unused}
     return Model(
-        *SECTORS, parameters, SERIES, dimensions=[d for d in DIMENSIONS if d.name != "axis"], time_unit="year", units=UNITS, name="forkpoint world",
-        start=START, stop=STOP, step=STEP,
-    )  # fmt: skip
+        *SECTORS,
+        parameters,
+        SERIES,
+        dimensions=[d for d in DIMENSIONS if d.name != "axis"],
+        time_unit="year",
+        units=UNITS,
+        name="forkpoint world",
+        start=START,
+        stop=STOP,
+        step=STEP,
+    )
 
 
 def quarter(text: str) -> float:

@@ -34,12 +34,12 @@ def headline() -> list[dict[str, str]]:
     return rows("tables/headline.csv")
 
 
-def headline_values(run: Trajectories, row: dict[str, str]) -> np.ndarray:
+def headline_values(run: Trajectories, row: dict[str, str]) -> Any:
     """One headline quantity by year (amounts of the year, or the mean over it)."""
     labels = dict(part.split("=") for part in row["labels"].split(";") if part)
-    value = np.asarray(run.at(row["variable"], **labels), dtype=float) * float(row["factor"])
+    value = np.asarray(run.at(row["variable"], None, **labels), dtype=np.float64) * float(row["factor"])
     years = len(value) // QUARTERS_PER_YEAR
-    by_year: np.ndarray = value[: years * QUARTERS_PER_YEAR].reshape(years, QUARTERS_PER_YEAR, *value.shape[1:])
+    by_year = value[: years * QUARTERS_PER_YEAR].reshape(years, QUARTERS_PER_YEAR, *value.shape[1:])
     if row["how"] == "end":
         return np.asarray(by_year[:, -1])
     return np.asarray(by_year.mean(axis=1))
@@ -62,9 +62,9 @@ def partings(runs: Sequence[Trajectories]) -> list[dict[str, Any]]:
     for row in headline():
         labels = dict(part.split("=") for part in row["labels"].split(";") if part)
         entry: dict[str, Any] = {"quantity": row["title"], "from": base.scenario.name}
-        ours = np.asarray(base.at(row["variable"], **labels), dtype=float)
+        ours = np.asarray(base.at(row["variable"], None, **labels), dtype=np.float64)
         for other in runs[1:]:
-            theirs = np.asarray(other.at(row["variable"], **labels), dtype=float)
+            theirs = np.asarray(other.at(row["variable"], None, **labels), dtype=np.float64)
             count = min(len(ours), len(theirs))
             scale = np.maximum(np.abs(ours[:count]), np.finfo(float).tiny)
             apart = np.flatnonzero(np.abs(theirs[:count] - ours[:count]) > PARTED * scale)
@@ -77,7 +77,7 @@ def long_rows(run: Trajectories) -> Iterator[dict[str, Any]]:
     """Every variable, label and quarter of a run."""
     model = world()
     for name in run:
-        value = np.asarray(run[name])
+        value: Any = np.asarray(run[name])
         for index in product(*(range(n) for n in value.shape[1:])):
             labels = ";".join(
                 f"{d}={model.dimensions[d].labels[i]}" for d, i in zip(run.dims(name), index, strict=True)
@@ -92,7 +92,8 @@ def long_rows(run: Trajectories) -> Iterator[dict[str, Any]]:
 def iamc_rows(runs: Iterable[Trajectories]) -> Iterator[dict[str, Any]]:
     """IAMC long format, years: model, scenario, region, variable, unit, year, value (Huppmann et al. 2021).
 
-    A variable's labels follow its name ("Shipments|nvidia"); a region label becomes the region. Rates are a year's mean,
+    A variable's labels follow its name ("Shipments|nvidia"); a region label becomes the region. Rates are a
+    year's mean,
     stocks its last quarter.
     """
     model = world()

@@ -56,7 +56,7 @@ class Trajectories(Mapping[str, Any]):
 
     def span(self, name: str, start: float, end: float, **labels: str) -> Any:
         """A rate's amount from ``start`` to ``end`` (years): the sum of rate times the part of each step inside."""
-        value = np.asarray(self.at(name, **labels))
+        value = np.asarray(self.trajectory.at(name, None, **labels))
         step = float(self.time[1] - self.time[0])
         inside = np.clip(np.minimum(self.time + step, end) - np.maximum(self.time, start), 0.0, None)
         return np.tensordot(inside, value, axes=(0, 0))

@@ -1,8 +1,9 @@
 """Supply: expectations, wafers, dies, HBM, packaging, inventories and shipments.
 
-American designs share TSMC's wafers and packaging; when one region closes, capacity goes to the others (loop B9). Chinese
-designs need dies (foreign foundries while allowed, then SMIC with a yield that is learned, loop R2) and HBM (a stock bought
-before the ban, then Chinese output, loop B4). Chips, dies, stacks and wafers are moved, never made from nothing.
+American designs share TSMC's wafers and packaging; when one region closes, capacity goes to the others (loop B9).
+Chinese designs need dies (foreign foundries while allowed, then SMIC with a yield that is learned, loop R2) and HBM (a
+stock bought before the ban, then Chinese output, loop B4). Chips, dies, stacks and wafers are moved, never made from
+nothing.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 from typing import Any
 
 from forkpoint.dynamics import functions as f
-from forkpoint.dynamics.variables import aux, flow, stock
+from forkpoint.dynamics.variables import aux, flow
+from forkpoint.world.declare import account, stock
 
-# --- expectations and the wish to produce -------------------------------------------------------------------------------
+# --- expectations and the wish to produce ---------------------------------------------------------------------------
 
 
 @stock(dims=("vendor", "region"), unit="chip/year")
@@ -37,7 +39,7 @@ def desired_production(
     return f.smooth_positive(target + gap / inventory_adjustment_time, target)
 
 
-# --- American designs: advanced packaging ------------------------------------------------------------------------------
+# --- American designs: advanced packaging ---------------------------------------------------------------------------
 
 
 @aux(dims=("region",), unit="wafer/year")
@@ -118,7 +120,7 @@ def us_made_share(us_wafer_share: Any, us_packaging_share: Any, switch_b3: Any) 
     return us_wafer_share + switch_b3 * (limited - us_wafer_share)
 
 
-# --- Chinese designs: dies ---------------------------------------------------------------------------------------------
+# --- Chinese designs: dies ------------------------------------------------------------------------------------------
 
 
 @aux(dims=("vendor",), unit="die/year")
@@ -224,7 +226,7 @@ def die_fill(dies_wanted: Any, die_bank: Any, die_turnover: Any, die_floor: Any)
     return f.smooth_minimum(wanted, die_bank / die_turnover) / wanted
 
 
-# --- Chinese designs: high-bandwidth memory ----------------------------------------------------------------------------
+# --- Chinese designs: high-bandwidth memory -------------------------------------------------------------------------
 
 
 @stock(unit="stack")
@@ -276,7 +278,7 @@ def hbm_fill(hbm_wanted: Any, hbm_stock: Any, hbm_turnover: Any, switch_b4: Any)
     return 1 + switch_b4 * (limited - 1)
 
 
-# --- production, stock, shipment ---------------------------------------------------------------------------------------
+# --- production, stock, shipment ------------------------------------------------------------------------------------
 
 
 @aux(dims=("vendor",), unit="1")
@@ -334,11 +336,11 @@ def shipments(order_units: Any, inventory: Any, write_off: Any, delivery_time: A
     return f.smooth_minimum(order_units, inventory / delivery_time - write_off)
 
 
-cards = stock(0.0, dims=("vendor", "region"), unit="chip", doc="Cards in use, delivered since the start.")
+cards = account(dims=("vendor", "region"), unit="chip", doc="Cards in use, delivered since the start.")
 
-cards_written_off = stock(0.0, dims=("vendor",), unit="chip", doc="Cards written off, since the start.")
+cards_written_off = account(dims=("vendor",), unit="chip", doc="Cards written off, since the start.")
 
-cards_scrapped = stock(0.0, dims=("vendor",), unit="chip", doc="Cards taken out of use, since the start.")
+cards_scrapped = account(dims=("vendor",), unit="chip", doc="Cards taken out of use, since the start.")
 
 
 @flow(outof="cards", into="cards_scrapped", dims=("vendor", "region"), unit="chip/year")

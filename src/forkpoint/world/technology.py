@@ -1,8 +1,8 @@
 """Technology: what a vendor's best chip is worth, where it may go, and how knowledge moves the next one.
 
-History is data: the tables of ``law`` and ``machine`` say, for each vendor, region and quarter, what the best chip allowed
-there is worth. After the last quarter of the catalogue the worth grows with the vendor's knowledge and node access.
-Worth is in H100-equivalents (H100e): effective work on the reference workloads, an H100 with CUDA being one.
+History is data: the tables of ``law`` and ``machine`` say, for each vendor, region and quarter, what the best chip
+allowed there is worth. After the last quarter of the catalogue the worth grows with the vendor's knowledge and node
+access. Worth is in H100-equivalents (H100e): effective work on the reference workloads, an H100 with CUDA being one.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ from __future__ import annotations
 from typing import Any
 
 from forkpoint.dynamics import functions as f
-from forkpoint.dynamics.variables import aux, flow, stock
+from forkpoint.dynamics.variables import aux, flow
+from forkpoint.world.declare import stock
 
 
 @aux(dims=("vendor", "region"), unit="H100e/chip")
 def offered_worth(legal_worth_training: Any, legal_worth_serving: Any, serving_share: Any) -> Any:
-    """Worth of the best chip that the catalogue knows and the dated law lets in, over the mix of training and serving."""
+    """Worth of the best chip that the catalogue knows and the dated law lets in, over the mix of training and
+    serving.
+    """
     return (1 - serving_share) * legal_worth_training + serving_share * legal_worth_serving
 
 
@@ -103,7 +106,9 @@ def chip_worth(
     us_design: Any,
     in_china: Any,
 ) -> Any:
-    """Worth of the best chip that a vendor may sell in a region: under the dated law, a reform's threshold, or no control."""
+    """Worth of the best chip that a vendor may sell in a region: under the dated law, a reform's threshold, or
+    no control.
+    """
     legal = offered_worth * (1 + (1 - capped) * (design_progress - 1))
     reformed = legal + reform_ready * (f.smooth_minimum(frontier_worth, threshold_worth) - legal)
     controlled = frontier_worth + control_strictness * (reformed * (1 - tightening) - frontier_worth)
