@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "equations": ("The world", "world:equations", "List the equations of the model."),
     "loops": ("The world", "world:loops", "The feedback loops: path, switch, what they do."),
     "calibrate": ("How sure", "uncertainty:calibrate", "Fit the world to what was known on a day."),
+    "ensemble": ("How sure", "ensemble:ensemble", "Scenarios over many draws: ranges and differences."),
     "hindcast": ("How sure", "uncertainty:hindcast", "The past again, beside every observation."),
     "score": ("How sure", "uncertainty:score", "Score forecasts against what came later."),
     "report": ("The whole", "report:report", "The main job: one HTML report and a summary."),

@@ -1,13 +1,14 @@
-"""Quantiles of many draws, exact and in bounded memory, from blocks of (time, draw) that are read twice.
+"""Quantiles of many draws, exact and in bounded memory, from blocks of (time, draw).
 
-A float's bits, put in order, are a 32-bit whole number. The first pass counts its upper half and so finds the bin of
-every wanted rank; the second counts the lower half within those bins (radix selection). What comes out is what sorting
-all draws would give, interpolated between neighbours (Hyndman & Fan 1996, type 7; NumPy's default).
+Up to a million draws are gathered and partly sorted. More are read twice: a float's bits, put in order, are a 32-bit
+whole number; the first pass counts its upper half and so finds the bin of every wanted rank, the second counts the
+lower half within those bins (radix selection). Both give the order statistics themselves, interpolated between
+neighbours (Hyndman & Fan 1996, type 7; NumPy's default).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -20,6 +21,11 @@ Array: TypeAlias = NDArray[Any]
 Blocks: TypeAlias = Callable[[], Iterable[Array]]
 """Gives the blocks (time, draw) anew at every call."""
 PROBABILITIES = (0.05, 0.25, 0.5, 0.75, 0.95)
+GATHERED = 1_100_000
+"""Draws whose values at all times are held at once."""
+SLAB = 1 << 17
+"""Draws that are counted together."""
+_NONE_LEFT = "no draw is left: every one left the region where the model's equations mean something"
 _HALF = 1 << 16
 _NAN = np.uint32(0xFFFFFFFF)
 
@@ -75,9 +81,41 @@ def ranges(
     for p in chosen:
         if not 0 <= p <= 1:
             raise InputError(f"a probability is from 0 to 1, not {p:g}")
+    gathered, many, seen = [], _slabs(blocks), 0
+    for slab in many:
+        gathered.append(slab)
+        seen += slab.shape[1]
+        if seen > GATHERED:
+            gathered.clear()
+            return _counted(time, blocks, chosen, sign)
+    values = np.concatenate(gathered, axis=1)
+    return _sorted(time, values, chosen, sign)
+
+
+def _sorted(time: NDArray[np.float64], values: Array, chosen: tuple[float, ...], sign: bool) -> Ranges:
+    """Quantiles from all draws at once."""
+    found, counts = np.empty((len(chosen), len(time))), np.empty(len(time), dtype=np.int64)
+    above, below = np.zeros(len(time)), np.zeros(len(time))
+    for row, every in enumerate(values):
+        kept = every[~np.isnan(every)]
+        counts[row] = len(kept)
+        if not len(kept):
+            raise InputError(_NONE_LEFT)
+        above[row], below[row] = np.mean(kept > 0), np.mean(kept < 0)
+        at = np.asarray(chosen) * (len(kept) - 1)
+        low = np.floor(at).astype(np.int64)
+        high = np.minimum(low + 1, len(kept) - 1)
+        kept.partition(np.unique([low, high]))
+        first, second = kept[low].astype(float), kept[high].astype(float)
+        found[:, row] = first + (second - first) * (at - low)
+    return Ranges(time, chosen, found, int(counts[0]), *((above, below) if sign else (None, None)))
+
+
+def _counted(time: NDArray[np.float64], blocks: Blocks, chosen: tuple[float, ...], sign: bool) -> Ranges:
+    """Quantiles from two passes over the blocks."""
     upper = np.zeros((len(time), _HALF), dtype=np.int64)
     above, below = np.zeros(len(time), dtype=np.int64), np.zeros(len(time), dtype=np.int64)
-    for block in blocks():
+    for block in _slabs(blocks):
         keys = _keys(block)
         for row in range(len(time)):
             upper[row] += np.bincount(keys[row] >> 16, minlength=_HALF)
@@ -86,10 +124,21 @@ def ranges(
             below += (block < 0).sum(axis=1)
     counts = upper[:, :-1].sum(axis=1)
     if not counts.all():
-        raise InputError("no draw is left: every one left the region where the model's equations mean something")
+        raise InputError(_NONE_LEFT)
     values = _select(blocks, upper, counts, chosen)
-    shares = (above / counts, below / counts) if sign else (None, None)
-    return Ranges(time, chosen, values, int(counts[0]), *shares)
+    return Ranges(time, chosen, values, int(counts[0]), *((above / counts, below / counts) if sign else (None, None)))
+
+
+def _slabs(blocks: Blocks) -> Iterator[Array]:
+    """The blocks as float32, put together into larger ones."""
+    held: list[Array] = []
+    for block in blocks():
+        held.append(np.asarray(block, dtype=np.float32))
+        if sum(b.shape[1] for b in held) >= SLAB:
+            yield np.concatenate(held, axis=1)
+            held = []
+    if held:
+        yield np.concatenate(held, axis=1)
 
 
 def _select(blocks: Blocks, upper: Array, counts: Array, chosen: Sequence[float]) -> NDArray[np.float64]:
@@ -103,7 +152,7 @@ def _select(blocks: Blocks, upper: Array, counts: Array, chosen: Sequence[float]
     rest = ranks - np.where(bins > 0, np.take_along_axis(total, np.maximum(bins - 1, 0).T, axis=1).T, 0)
     wanted = [np.unique(bins[:, row]) for row in range(times)]
     lower = [np.zeros((len(w), _HALF), dtype=np.int64) for w in wanted]
-    for block in blocks():
+    for block in _slabs(blocks):
         keys = _keys(block)
         for row in range(times):
             high = keys[row] >> 16

@@ -1,0 +1,120 @@
+"""``forkpoint ensemble``: scenarios over many draws of what is uncertain, on one machine or a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from forkpoint.cli.output import console, emit_table, machine_options
+
+YEARS = (2025, 2027, 2030, 2035)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  forkpoint ensemble as-it-was --draws 1000                             ranges of eight quantities, nothing kept
+  forkpoint ensemble as-it-was full-embargo --draws 100000 --out runs   kept in a Zarr store; goes on after a stop
+  forkpoint ensemble as-it-was --draws 1000000 --out s3://bucket/runs --cluster tcp://scheduler:8786
+  forkpoint ensemble as-it-was --outputs usable_compute --outputs compute_ratio --posterior prior"""
+)
+@click.argument("scenarios", metavar="SCENARIO...", nargs=-1)
+@click.option(
+    "--draws", type=click.IntRange(1), default=1000, show_default=True, help="Draws; the same in each scenario."
+)
+@click.option("--workers", type=click.IntRange(1), default=None, help="Processes (one a core unless told).")
+@click.option("--cluster", metavar="ADDRESS", default=None, help="Scheduler of a Dask cluster, in place of processes.")
+@click.option("--posterior", default="default", show_default=True, help="A file of calibrate, 'prior' or 'default'.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all random numbers.")
+@click.option(
+    "--outputs", multiple=True, metavar="VARIABLE[LABEL,…]", help="What to keep; 'headline' for the summary's."
+)
+@click.option("--to", type=int, default=2035, show_default=True, help="Last year.")
+@click.option("--out", default=None, metavar="DIR|URL", help="Zarr store, here or s3://…; resumed where it stopped.")
+@machine_options
+def ensemble(
+    scenarios: tuple[str, ...],
+    draws: int,
+    workers: int | None,
+    cluster: str | None,
+    posterior: str,
+    seed: int,
+    outputs: tuple[str, ...],
+    to: int,
+    out: str | None,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
+    """Run scenarios over the same draws: medians, 50 % and 90 % ranges, and ranges of differences."""
+    from forkpoint.errors import InputError
+    from forkpoint.uncertainty.ensemble import ensemble as in_memory
+    from forkpoint.uncertainty.stored import run_stored, summarise
+    from forkpoint.world.scenario import DEFAULT
+
+    if out is None and (workers or cluster or draws > 100_000):
+        raise InputError("--workers, --cluster and more than 100,000 draws need a store: say where with --out")
+    chosen = scenarios or (DEFAULT,)
+    options: dict[str, Any] = {"posterior": posterior, "seed": seed, "outputs": outputs or None, "to": to}
+    with _progress(f"{draws:,} draws") as tell:
+        options["progress"] = tell
+        if out is None:
+            found = in_memory(chosen, draws, **options)
+            tables = found.rows(), found.difference_rows()
+        else:
+            words = console().print if not (as_json or as_csv) else lambda text: None
+            found = run_stored(chosen, draws, out, workers=workers, cluster=cluster, tell=words, **options)
+            tables = summarise(found, out)
+    if as_json or as_csv:
+        emit_table([*tables[0], *tables[1]], as_json=as_json, as_csv=as_csv)
+        return
+    _print(found, *tables, to=to)
+
+
+def _print(found: Any, ranges: list[dict[str, Any]], differences: list[dict[str, Any]], *, to: int) -> None:
+    """The ranges and differences at some years."""
+    years = [y for y in YEARS if y <= to]
+    for name in found.names:
+        lost = found.failed(name)
+        note = f"{found.origin}; median (90 % range) at the start of the year; {found.draws:,} draws"
+        note += f", {lost:,} of them left the model's region and are in no range" if lost else ""
+        emit_table(_wide([r for r in ranges if r["scenario"] == name], years), title=name, note=note)
+    for name in found.names[1:]:
+        rows = _wide([r for r in differences if r["scenario"] == name], years)
+        note = "draw by draw; in brackets the 90 % range; ↑ probability that the difference is above zero"
+        emit_table(rows, title=f"{name} minus {found.names[0]}", note=note)
+
+
+def _wide(rows: list[dict[str, Any]], years: list[int]) -> list[dict[str, Any]]:
+    table: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        if row["time"] in years:
+            line = table.setdefault(row["output"], {"output": row["output"], "unit": row["unit"]})
+            text = f"{row['p50']:.3g} ({row['p05']:.3g} … {row['p95']:.3g})"
+            line[f"{row['time']:.0f}"] = text + (f" ↑{row['p_above']:.0%}" if "p_above" in row else "")
+    return list(table.values())
+
+
+@contextmanager
+def _progress(title: str) -> Iterator[Any]:
+    """A bar on stderr with the rate and the time left; gives a function that hears runs done and to do."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f}/{task.total:,.0f} runs"),
+        TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None, rate="")
+        started: dict[str, float] = {}
+
+        def tell(done: int, total: int) -> None:
+            now = bar.get_time()
+            first = started.setdefault("time", now), started.setdefault("done", done)
+            rate = (done - first[1]) / (now - first[0]) if now > first[0] and done > first[1] else 0.0
+            bar.update(task, completed=done, total=total, rate=f"{rate:,.0f}/s" if rate else "compiling")
+
+        yield tell

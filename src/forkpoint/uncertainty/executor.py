@@ -1,0 +1,126 @@
+"""Where the chunks of an ensemble run: a pool of processes here, or a Dask cluster, behind the same ``submit``.
+
+Each process has one thread of arithmetic, so that a chunk's bytes do not depend on the machine's number of cores.
+Nothing heavy is imported here: the settings must stand before NumPy and JAX load in a new process.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import connection, get_context, parent_process
+from typing import Any, Protocol
+
+from forkpoint.dynamics.extras import load
+from forkpoint.errors import InputError, RunError
+
+ONE_THREAD = {
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
+"""Environment of a worker: give it to the workers of a cluster too."""
+LOST = 5
+"""A task whose worker dies this often in a row is given up."""
+
+
+class Executor(Protocol):
+    """Runs tasks somewhere and gives back their results as they come."""
+
+    def results(self, function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
+        """Results of ``function`` on each task, in the order in which they are done."""
+        ...
+
+    def close(self) -> None:
+        """Let the workers go."""
+        ...
+
+
+class LocalPool:
+    """Processes on this machine, one a core. A process that is killed is replaced and its task runs again."""
+
+    def __init__(self, workers: int) -> None:
+        if workers < 1:
+            raise InputError(f"an ensemble needs at least one worker, not {workers}")
+        self.workers = workers
+        self._pool: ProcessPoolExecutor | None = None
+
+    def results(self, function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
+        """Results as they come; raises what a task raises, RunError where processes keep dying."""
+        waiting, running, lost = list(tasks)[::-1], dict[Future[Any], tuple[Any, ...]](), 0
+        while waiting or running:
+            try:
+                while waiting and len(running) < 2 * self.workers:
+                    running[self._submit(function, waiting[-1])] = waiting[-1]
+                    waiting.pop()
+                done = wait(running, return_when=FIRST_COMPLETED).done
+                for future in done:
+                    result = future.result()
+                    del running[future]
+                    lost = 0
+                    yield result
+            except BrokenProcessPool as error:
+                lost += 1
+                if lost >= LOST:
+                    raise RunError(
+                        "worker processes keep being killed (out of memory?); use fewer --workers"
+                    ) from error
+                waiting += list(running.values())
+                running.clear()
+                self.close()
+
+    def _submit(self, function: Callable[..., Any], task: tuple[Any, ...]) -> Future[Any]:
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(self.workers, get_context("spawn"), initializer=prepare_worker)
+        return self._pool.submit(function, *task)
+
+    def close(self) -> None:
+        """Let the processes go, without waiting for tasks that have not begun."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+
+
+class DaskCluster:
+    """A Dask cluster by the address of its scheduler. A task whose worker is lost runs on another."""
+
+    def __init__(self, address: str) -> None:
+        self._distributed = load("distributed", "cluster")
+        try:
+            self._client = self._distributed.Client(address, timeout="20s", set_as_default=False)
+        except (OSError, ValueError, TimeoutError) as error:
+            raise InputError(f"no Dask scheduler answers at {address}: {error}") from error
+
+    def results(self, function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
+        """Results as they come; raises what a task raises."""
+        futures = [self._client.submit(function, *task, pure=False, retries=LOST) for task in tasks]
+        for future in self._distributed.as_completed(futures):
+            yield future.result()
+            future.release()
+
+    def close(self) -> None:
+        """Leave the cluster; it stays as it was."""
+        self._client.close()
+
+
+def prepare_worker() -> None:
+    """Give a new process one thread of arithmetic, and let it end when its parent does (even by ``kill -9``)."""
+    os.environ.update(ONE_THREAD)
+    parent = parent_process()
+    if parent is not None:
+        sentinel = parent.sentinel
+
+        def end_with_parent() -> None:
+            connection.wait([sentinel])
+            os._exit(1)
+
+        threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
