@@ -9,16 +9,28 @@ from pathlib import Path
 
 from forkpoint import __version__
 from forkpoint.catalog import Catalog
-from forkpoint.errors import InputError
+from forkpoint.errors import InputError, MissingExtra
 from forkpoint.files import write_atomically
 from forkpoint.report.claims import claims_section
-from forkpoint.report.content import Section
+from forkpoint.report.content import Paragraph, Section
+from forkpoint.report.hindcast import hindcast_section
 from forkpoint.report.html import render
 from forkpoint.report.law import law_section
-from forkpoint.report.words import Words, words
+from forkpoint.report.loops import loops_section
+from forkpoint.report.machine import machine_section
+from forkpoint.report.material import DRAWS, Material
+from forkpoint.report.scenarios import scenarios_section
+from forkpoint.report.scores import scores_section
+from forkpoint.report.sources import sources_section
+from forkpoint.report.story import story_section
+from forkpoint.report.verdict import verdict_section
+from forkpoint.report.words import words
+from forkpoint.world.fitted import model_version
 
 SUMMARY_LINES = 40
 """The terminal summary fits one screen."""
+CHAPTER_WORDS = {"verdict": "verdict_page"}
+"""Chapters whose words stand under another key ("verdict" holds the vocabulary of verdicts)."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +42,34 @@ class Report:
     summary: Sequence[str]
 
 
-Chapter = Callable[[Catalog, Words, dt.date], Section]
+Chapter = Callable[[Material], Section]
 
 
 def chapters() -> dict[str, Chapter]:
     """Every chapter of the report in reading order, by the name that the progress line shows."""
-    return {"claims": lambda catalog, w, _: claims_section(catalog, w), "law": law_section}
+    return {
+        "claims": claims_section,
+        "verdict": verdict_section,
+        "story": story_section,
+        "law": law_section,
+        "machine": machine_section,
+        "scenarios": scenarios_section,
+        "loops": loops_section,
+        "hindcast": hindcast_section,
+        "scores": scores_section,
+        "sources": sources_section,
+    }
+
+
+def chapter_or_reason(name: str, chapter: Chapter, material: Material) -> Section:
+    """A chapter; where an optional part is not installed, a chapter that says which."""
+    try:
+        return chapter(material)
+    except MissingExtra as missing:
+        if name in ("claims", "law"):
+            raise
+        title = material.words("missing.title", chapter=material.words(f"{CHAPTER_WORDS.get(name, name)}.title"))
+        return Section(name, title, [Paragraph(material.words("missing.text", reason=str(missing)), "note")])
 
 
 def build_report(
@@ -44,9 +78,11 @@ def build_report(
     *,
     language: str = "en",
     on: dt.date,
+    draws: int = DRAWS,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Report:
-    """Write ``report.html`` into ``folder`` (made if missing), with the law as on the date ``on``.
+    """Write ``report.html`` into ``folder`` (made if missing), with the law as on the date ``on`` and bands from
+    ``draws`` of the posterior.
 
     Raises InputError where the folder cannot be made or written.
     """
@@ -55,11 +91,12 @@ def build_report(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot make the folder {folder}: {error.strerror}") from error
+    material = Material(catalog, w, on, draws)
     sections = []
     for name, chapter in chapters().items():
         progress(name)
-        sections.append(chapter(catalog, w, on))
-    facts = {w("version"): __version__, w("made_on"): on.isoformat()}
+        sections.append(chapter_or_reason(name, chapter, material))
+    facts = {w("version"): __version__, w("model_version"): model_version(), w("made_on"): on.isoformat()}
     path = write_atomically(folder / "report.html", render(sections, w, facts))
     summary = [line for section in sections for line in section.summary][: SUMMARY_LINES - 1]
     return Report(path, sections, summary)

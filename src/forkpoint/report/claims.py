@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from forkpoint.catalog import Catalog, Claim
+from forkpoint.catalog import Claim
 from forkpoint.report.content import Figure, Paragraph, Section, Table
 from forkpoint.report.figures import COLOURS, canvas, to_svg
+from forkpoint.report.material import Material
 from forkpoint.report.words import Words
 
 VERDICTS = ("supported", "partly", "contradicted", "unverifiable", "opinion")
@@ -19,8 +20,9 @@ _COLOUR = {
 }
 
 
-def claims_section(catalog: Catalog, words: Words) -> Section:
+def claims_section(material: Material) -> Section:
     """The claims chapter: every number is counted from ``claims.csv``."""
+    catalog, words = material.catalog, material.words
     statements = [c for c in catalog.claims if c.type != "causal"]
     links = [c for c in catalog.claims if c.type == "causal"]
     by_verdict: Counter[str] = Counter(c.verdict for c in statements)
@@ -70,12 +72,13 @@ def _statements(claims: list[Claim], words: Words) -> Table:
         {
             "no": c.claim_id,
             "paragraph": c.paragraph_no,
-            "statement": f"{c.subject}: {c.predicate}",
-            "said": " ".join(p for p in (c.value, c.unit) if p),
-            "better": c.better_value,
+            "statement": f"{said['subject']}: {said['predicate']}",
+            "said": " ".join(p for p in (said["value"], words.term("unit", c.unit or "")) if p),
+            "better": said["better_value"],
             "verdict": words.term("verdict", c.verdict),
         }
         for c in claims
+        for said in [words.claim(c)]
     ]
     keys = ("no", "paragraph", "statement", "said", "better", "verdict")
     return Table(words("claims.table"), {k: words(f"claims.{k}") for k in keys}, rows)
@@ -85,14 +88,21 @@ def _links(links: list[Claim], words: Words) -> Table:
     rows = [
         {
             "no": c.claim_id,
-            "link": f"{c.cause} → {c.effect}",
+            "link": f"{said['cause']} → {said['effect']}",
             "sign": c.sign,
-            "delay": c.delay,
-            "loop": c.loop,
+            "delay": said["delay"],
+            "loop": _loop(c.loop or "", words),
             "verdict": words.term("verdict", c.verdict),
-            "better": c.better_value,
+            "better": said["better_value"],
         }
         for c in links
+        for said in [words.claim(c)]
     ]
     keys = ("no", "link", "sign", "delay", "loop", "verdict", "better")
     return Table(words("claims.links"), {k: words(f"claims.{k}") for k in keys}, rows)
+
+
+def _loop(text: str, words: Words) -> str:
+    """ "R1 forced self-reliance" with the loop's title in the report's language."""
+    name = text.split(" ")[0]
+    return f"{name} {words.term('loop', name)}" if f"loop.{name}" in words.texts else text

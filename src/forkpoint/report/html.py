@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from forkpoint.report.content import Section
+from forkpoint.report.sparkline import Picture
 from forkpoint.report.words import Words
 
 FOLDER = Path(__file__).parent / "texts"
@@ -24,6 +25,7 @@ def render(sections: Sequence[Section], words: Words, facts: Mapping[str, str]) 
         loader=jinja2.FileSystemLoader(FOLDER), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
     environment.filters["cell"] = _cell
+    environment.tests["picture"] = lambda value: isinstance(value, Picture)
     environment.tests["number"] = lambda value: isinstance(value, int | float) and not isinstance(value, bool)
     template = environment.get_template("report.html.j2")
     css = (FOLDER / "report.css").read_text(encoding="utf-8")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from forkpoint.catalog import Catalog, Event
+from forkpoint.catalog import Event
 from forkpoint.report.content import Figure, Paragraph, Section, Table
 from forkpoint.report.law_figures import STATUS_COLOUR, bandwidth_figure, density_figure, status, status_figure
+from forkpoint.report.material import Material
 from forkpoint.report.words import Words
 from forkpoint.rules.clauses import law
 from forkpoint.rules.items import Item, find_items
@@ -55,8 +56,9 @@ SHOWN = (
 )
 
 
-def law_section(catalog: Catalog, words: Words, on: dt.date) -> Section:
-    """The chapter on the law, its pictures as on the day ``on``."""
+def law_section(material: Material) -> Section:
+    """The chapter on the law, its pictures as on the report's day."""
+    catalog, words, on = material.catalog, material.words, material.on
     days = _days(on)
     named = {name: find_items(name)[0] for name in NAMED}
     states = {name: [status(item, TO, day) for day in days] for name, item in named.items()}
@@ -99,7 +101,7 @@ def _timeline(events: Sequence[Event], on: dt.date, words: Words) -> Table:
             "date": str(e.effective_date or e.date_announced),
             "who": e.jurisdiction,
             "kind": words.term("event", e.type),
-            "what": e.title,
+            "what": words.event(e),
             "chips": ", ".join(e.affected_chips),
             "grade": e.confidence,
         }
