@@ -1,4 +1,4 @@
-"""Rival structures: stacking recovers known mixtures, evidence and left-out scores agree with the normal's own density."""
+"""Rival structures: stacking recovers known mixtures, evidence and left-out scores are the normal's own density."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ import pytest
 from scipy.stats import multivariate_normal, norm
 
 from forkpoint.errors import UnknownName
-from forkpoint.uncertainty.structures import BASE, data_prefer, explain, stacking_weights, structure_table
+from forkpoint.uncertainty.structures import (
+    BASE,
+    bootstrap_weights,
+    data_prefer,
+    explain,
+    stacking_weights,
+    structure_table,
+)
 
 
 def test_stacking_recovers_the_weights_of_a_mixture() -> None:
@@ -16,6 +23,13 @@ def test_stacking_recovers_the_weights_of_a_mixture() -> None:
     drawn = np.where(rng.random(cases) < 0.7, rng.normal(0, 1, cases), rng.normal(4, 1, cases))
     densities = np.stack([norm.logpdf(drawn, 0, 1), norm.logpdf(drawn, 4, 1), norm.logpdf(drawn, -9, 1)], axis=1)
     assert stacking_weights(densities) == pytest.approx([0.7, 0.3, 0.0], abs=0.01)
+
+
+def test_rivals_that_say_the_same_share_their_weight_and_a_clear_winner_takes_it() -> None:
+    same = np.log(np.full((30, 2), 0.3))
+    assert bootstrap_weights(same) == pytest.approx([0.5, 0.5])
+    better = same + np.array([0.0, -1.0])
+    assert bootstrap_weights(better)[0] > 0.99
 
 
 def test_evidence_and_left_out_scores_are_those_of_a_linear_model() -> None:
