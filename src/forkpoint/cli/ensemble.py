@@ -104,17 +104,18 @@ def _progress(title: str) -> Iterator[Any]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f}/{task.total:,.0f} runs"),
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[runs]}"),
         TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TimeRemainingColumn(),
     )  # fmt: skip
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=None, rate="")
+        task = bar.add_task(title, total=None, rate="", runs="preparing")
         started: dict[str, float] = {}
 
         def tell(done: int, total: int) -> None:
             now = bar.get_time()
             first = started.setdefault("time", now), started.setdefault("done", done)
             rate = (done - first[1]) / (now - first[0]) if now > first[0] and done > first[1] else 0.0
-            bar.update(task, completed=done, total=total, rate=f"{rate:,.0f}/s" if rate else "compiling")
+            shown = f"{rate:,.0f}/s" if rate else "compiling"
+            bar.update(task, completed=done, total=total, rate=shown, runs=f"{done:,} of {total:,} runs")
 
         yield tell

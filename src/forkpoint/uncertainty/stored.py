@@ -13,7 +13,7 @@ import numpy as np
 
 from forkpoint.errors import InputError, RunError
 from forkpoint.uncertainty.batch import Batch, last_year
-from forkpoint.uncertainty.draws import Draws
+from forkpoint.uncertainty.draws import CHUNK, Draws
 from forkpoint.uncertainty.ensemble import Array, Ensemble, Named, scenarios_of
 from forkpoint.uncertainty.executor import DaskCluster, Executor, LocalPool, cores
 from forkpoint.uncertainty.outputs import outputs_of
@@ -34,15 +34,17 @@ def run_stored(
     to: float | None = None,
     workers: int | None = None,
     cluster: str | None = None,
+    chunk: int = CHUNK,
     progress: Callable[[int, int], None] = lambda done, total: None,
     tell: Callable[[str], None] = lambda words: None,
 ) -> Ensemble:
-    """Compute what a store lacks of an ensemble, and open it. The arguments are those of the command.
+    """Compute what a store lacks of an ensemble, and open it. The arguments are those of the command;
+    ``chunk``: draws in a chunk.
 
     ``progress`` hears runs done and to do; ``tell`` hears what was found there. Raises InputError, RunError.
     """
     source = Draws.of(posterior)
-    request = request_of(scenarios, draws, source, seed=seed, outputs=outputs, to=to)
+    request = request_of(scenarios, draws, source, seed=seed, outputs=outputs, to=to, chunk=chunk)
     store = Store(out)
     store.create(request, source)
     tasks, damaged = store.missing(request)
@@ -72,6 +74,7 @@ def request_of(
     seed: int = 0,
     outputs: str | Iterable[str] | None = None,
     to: float | None = None,
+    chunk: int = CHUNK,
 ) -> Request:
     """The request with the versions that its bytes rest on. Raises InputError."""
     if draws < 1:
@@ -82,7 +85,9 @@ def request_of(
         given.update(_canonical(inputs(one)))
     engine = f"jax {version('jax')}, jaxlib {version('jaxlib')}"
     stop = last_year(to)
-    return Request(chosen, outputs_of(outputs), draws, seed, stop, model_version(), given.hexdigest()[:16], engine)
+    return Request(
+        chosen, outputs_of(outputs), draws, seed, stop, model_version(), given.hexdigest()[:16], engine, chunk
+    )
 
 
 def open_ensemble(out: str | Path) -> Ensemble:
