@@ -63,12 +63,12 @@ def known_coordinates(as_of: dt.date) -> tuple[Coordinate, ...]:
 
 
 def trend(as_of: dt.date, series: str) -> float:
-    """Growth a year that a forecaster would carry on: a part of the last years' own growth."""
+    """Growth a year that a forecaster would carry on: the mean of the last years' growth and of all known years'."""
     points = _until(observed()[series], first_unknown(as_of))
     end = max(points)
-    start = max((t for t in points if t <= end - float(settings()["trend_years"]["value"])), default=min(points))
-    growth = (np.log(points[end]) - np.log(points[start])) / max(end - start, STEP)
-    return float(max(settings()["trend_fade"]["value"] * growth, references()["growth_long"].value["us"]))
+    recent = max((t for t in points if t <= end - float(settings()["trend_years"]["value"])), default=min(points))
+    rates = [np.log(points[end] / points[start]) / max(end - start, STEP) for start in (recent, min(points))]
+    return float(max(np.mean(rates), references()["growth_long"].value["us"]))
 
 
 @cache

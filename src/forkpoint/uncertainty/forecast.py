@@ -67,11 +67,24 @@ class Forecaster:
             if not observable.relative:
                 own = self._distances(observable, known)
                 spread = max(observable.error, float(np.sqrt(np.median(own**2))))
-        drift = _setting("drift_per_year") * (observable.error if observable.scale == "linear" else 1.0)
+        drift = self._drift(observable, row, known)
         width = np.sqrt(spread**2 * max(1.0 - keep**2, 0.25) + drift**2 * ahead)
         name = f"{observable.id}:{row.entity}:{row.period_start}:{row.period_end}"
         noise = stream(self.seed, name).standard_normal(len(line))
         return np.asarray(observable.back(line + shift + width * noise), dtype=float)
+
+    def _drift(self, observable: Observable, row: Observation, known: Sequence[Observation]) -> float:
+        """How far the series wanders from the world's line in a year: a prior, overruled by its own steps."""
+        prior = _setting("drift_per_year") * (observable.error if observable.scale == "linear" else 1.0)
+        alike = sorted(_alike(row, known), key=_middle)
+        if len(alike) < 2:
+            return prior
+        path = np.median(self._distances(observable, alike), axis=1)
+        times = np.array([_middle(k) for k in alike])
+        apart = np.diff(times)
+        steps = np.diff(path)[apart > 0.1] ** 2 / apart[apart > 0.1]
+        weight = _setting("drift_weight")
+        return float(np.sqrt((weight * prior**2 + steps.sum()) / (weight + len(steps))))
 
     def _distances(self, observable: Observable, rows: Sequence[Observation]) -> Floats:
         """How far figures lie from the world's line (row, draw), on the series' scale."""
@@ -89,9 +102,13 @@ def _last_like(row: Observation, known: Sequence[Observation]) -> Observation | 
     """The last known figure for a span of about the same length, else the last of any."""
     if not known:
         return None
+    return max(_alike(row, known) or known, key=lambda k: (k.period_end, k.published))
+
+
+def _alike(row: Observation, known: Sequence[Observation]) -> list[Observation]:
+    """The known figures for spans of about the same length."""
     length = (row.period_end - row.period_start).days + 1
-    alike = [k for k in known if 0.6 < ((k.period_end - k.period_start).days + 1) / length < 1.6]
-    return max(alike or known, key=lambda k: (k.period_end, k.published))
+    return [k for k in known if 0.6 < ((k.period_end - k.period_start).days + 1) / length < 1.6]
 
 
 def _setting(name: str) -> float:
