@@ -111,7 +111,7 @@ def training_prediction(job: TrainingJob, machine: Chip, wires: Cluster, chosen:
         low=rate * math.exp(low * wide),
         high=rate * math.exp(high * wide),
         mfu=job.model_flops / seconds / peak,
-        hfu=job.hardware_flops(int(chosen.recompute)) / seconds / peak,
+        hfu=job.hardware_flops(int(chosen.recompute), float(chosen.recomputed)) / seconds / peak,
         memory_gb={k: float(v) / 1e9 for k, v in memory._asdict().items()},
         memory_limit_gb=machine.memory / 1e9,
         watts_per_chip=power,

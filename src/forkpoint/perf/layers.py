@@ -54,9 +54,11 @@ class TrainingJob:
         passes = 2.0 if self.adapters else 3.0
         return passes * self.batch * float(self.arch.forward_flops(self.sequence))
 
-    def hardware_flops(self, recompute: int) -> float:
-        """FLOPs of a step with recomputation (the usual base of HFU)."""
-        again = (0.0, float(self.arch.attention_flops(self.sequence)), float(self._layer_flops()))[recompute]
+    def hardware_flops(self, recompute: int, recomputed: float = 1.0) -> float:
+        """FLOPs of a step with recomputation, full only for a share ``recomputed`` of the layers (the base of HFU)."""
+        again = (0.0, float(self.arch.attention_flops(self.sequence)), recomputed * float(self._layer_flops()))[
+            recompute
+        ]
         return self.model_flops + self.batch * again
 
     def _layer_flops(self) -> float:
@@ -122,7 +124,7 @@ def layer_seconds(job: TrainingJob, chip: Chip, cluster: Cluster, plan: Plan, p:
     core = Pass(zero, score, score_stream + zero, zero, zero, zero, zero)
     full = np.asarray(plan.recompute == 2)
     some = np.asarray(plan.recompute == 1)
-    backward = backward.plus(forward.scaled(1.0 * full)).plus(core.scaled(1.0 * some))
+    backward = backward.plus(forward.scaled(plan.recomputed * full)).plus(core.scaled(1.0 * some))
     return LayerSeconds(forward, backward, logits * (1.0 + weights / p.backward_share))
 
 
@@ -176,7 +178,9 @@ def _streams(job: TrainingJob, chip: Chip, plan: Plan, tokens: Any, p: Parameter
     ranks = np.where(plan.sequence_parallel > 0, plan.tp, 1)
     share = tokens * (22.0 * whole / ranks + (6.0 + narrow) * cut / plan.tp) * p.element_passes
     if arch.is_moe:
-        share = share + tokens / plan.tp * routed * (p.expert_passes * expert_overhead(job, p) + narrow)
+        loose = sum(f.layers * f.topk * f.width for f in arch.feed_forwards if f.unfused)
+        passes = routed * (p.expert_passes + narrow) + loose * p.unfused_bytes
+        share = share + tokens / plan.tp * passes * expert_overhead(job, p)
     bandwidth = stream_bandwidth(chip, p)
     if job.flash:
         return share / bandwidth, 0.0
@@ -240,7 +244,7 @@ def _experts(job: TrainingJob, cluster: Cluster, plan: Plan, tokens: Any, p: Par
     each = network.dispatch(volume, arch.topk, cluster, plan.ep, p)
     # DualPipe runs the exchange of one micro-batch beside the computation of another (arXiv 2412.19437, 3.2.1).
     hidden = np.where(plan.schedule == 2, np.maximum(p.expert_overlap, 0.9), p.expert_overlap)
-    return 2.0 * arch.moe_layers * each * (1.0 - hidden)
+    return 2.0 * arch.moe_layers * each * (1.0 - hidden) * expert_overhead(job, p)
 
 
 def _context(job: TrainingJob, cluster: Cluster, plan: Plan, tokens: Any, p: Parameters) -> Any:

@@ -97,11 +97,9 @@ def _training(row: Measurement) -> tuple[float, float, float, str]:
 
 
 def _inference(row: Measurement) -> tuple[float, float, float, str]:
-    from forkpoint.perf import inference_parameters, inference_rows
+    from forkpoint.perf.inference_rows import predict_inference_row
 
-    result = inference_rows.row_result(row)
-    low, high = inference_parameters.spread()[inference_rows.figure_kind(row)]
-    return result.value, result.value * math.exp(low), result.value * math.exp(high), result.spent.bound_by
+    return tuple(predict_inference_row(row))
 
 
 def _skipped(cells: Mapping[str, str | None], reason: str) -> Row:

@@ -68,7 +68,10 @@ def _activations(job: TrainingJob, plan: Plan, tokens: Any) -> Any:
     checkpoint = 2.0 * job.arch.hidden / ranks
     layers_held = in_flight(job, plan) * job.arch.layers
     again = checkpoint * layers_held + per_layer + scores / plan.tp
-    return tokens * np.where(plan.recompute == 2, again, per_layer * layers_held)
+    part = plan.recomputed
+    return tokens * np.where(
+        plan.recompute == 2, part * again + (1.0 - part) * per_layer * layers_held, per_layer * layers_held
+    )
 
 
 def in_flight(job: TrainingJob, plan: Plan) -> Any:

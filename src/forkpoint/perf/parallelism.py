@@ -18,7 +18,8 @@ SCHEDULES = ("1f1b", "zero-bubble", "dualpipe")
 class Plan:
     """Tensor, pipeline (with ``vpp`` interleaved chunks), data, expert and context parallelism, micro-batch in
     sequences, recomputation (index into ``RECOMPUTE``), ZeRO stage, sequence parallelism, schedule (index into
-    ``SCHEDULES``; ``vpp`` > 1 interleaves 1F1B). Every field may be an array of the same length.
+    ``SCHEDULES``; ``vpp`` > 1 interleaves 1F1B), share of the layers that full recomputation covers. Every field may
+    be an array of the same length.
     """
 
     tp: Any = 1
@@ -32,6 +33,7 @@ class Plan:
     zero: Any = 1
     sequence_parallel: Any = 1
     schedule: Any = 0
+    recomputed: Any = 1.0
 
     @property
     def chips(self) -> Any:
@@ -63,12 +65,15 @@ class Plan:
         parts += [f"cp {self.cp}"] if self.cp > 1 else []
         parts += [
             f"micro-batch {self.micro_batch:g}",
-            f"recompute {RECOMPUTE[int(self.recompute)]}",
+            f"recompute {RECOMPUTE[int(self.recompute)]}" + self._partly(),
             f"ZeRO-{self.zero}",
         ]
         parts += ["sequence parallel"] if self.sequence_parallel and self.tp > 1 else []
         parts += [SCHEDULES[int(self.schedule)]] if self.schedule else []
         return " · ".join(parts)
+
+    def _partly(self) -> str:
+        return f" ({self.recomputed:.0%} of layers)" if self.recompute == 2 and self.recomputed < 1 else ""
 
 
 def objections(plan: Plan, arch: Architecture, chips: int, global_batch: float, sequence: int) -> list[str]:

@@ -38,6 +38,8 @@ class Grid:
     zero: tuple[int, ...] = (0, 1, 2, 3)
     sequence_parallel: tuple[int, ...] = (0, 1)
     schedule: tuple[int, ...] = (0, 1, 2)
+    recomputed: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)
+    """Shares of the layers that full recomputation covers."""
 
 
 @dataclass(frozen=True)
@@ -161,16 +163,19 @@ def _micro_batches(grid: Grid, per_rank: int) -> list[int]:
 
 
 def _inner(grid: Grid) -> np.ndarray:
-    """Rows (recompute, zero, sequence_parallel, schedule) of the choices that every split shares."""
-    mesh = np.meshgrid(grid.recompute, grid.zero, grid.sequence_parallel, grid.schedule, indexing="ij")
-    return np.stack([axis.ravel() for axis in mesh], axis=1).astype(float)
+    """Rows (recompute, zero, sequence_parallel, schedule, recomputed) of the choices that every split shares."""
+    again = [(r, share) for r in grid.recompute for share in (grid.recomputed if r == 2 else (1.0,))]
+    others = np.meshgrid(grid.zero, grid.sequence_parallel, grid.schedule, indexing="ij")
+    rest = [axis.ravel() for axis in others]
+    rows = [(r, *choice, share) for r, share in again for choice in zip(*rest, strict=True)]
+    return np.array(rows, dtype=float)
 
 
 def _plan(splits: np.ndarray, inner: np.ndarray) -> Plan:
     """Plans of all splits (down) and inner choices (across); what does not depend on both stays a row or a column."""
     tp, pp, vpp, dp, ep, cp, mb = (splits[:, i : i + 1] for i in range(7))
-    recompute, zero, sp, schedule = (inner[None, :, i] for i in range(4))
-    return Plan(tp, pp, vpp, dp, ep, cp, mb, recompute, zero, sp, schedule)
+    recompute, zero, sp, schedule, recomputed = (inner[None, :, i] for i in range(5))
+    return Plan(tp, pp, vpp, dp, ep, cp, mb, recompute, zero, sp, schedule, recomputed)
 
 
 def _rows(splits: np.ndarray, inner: np.ndarray, chosen: np.ndarray) -> np.ndarray:

@@ -23,6 +23,10 @@ ADAPTER_SHARE = 0.02
 """Trained share of parameters with low-rank adapters (assumption: rank 16 to 64 on all matrices)."""
 
 
+HOST_CHIPS = 8
+"""Chips that share a host, and with it most of their jitter (assumption: the usual server)."""
+
+
 class StepSeconds(NamedTuple):
     """Seconds of a training step by what bounds them; each may be an array over plans."""
 
@@ -65,8 +69,9 @@ def assemble(
     data = _data(job, chip, cluster, plan, p, busy, count)
     optimizer = _optimizer(job, chip, plan, p)
     parts = [part * count for part in once] + [transfer * count, bubble, data, optimizer]
-    # Jitter averages out along a pipeline; the step waits for the slowest of its data ranks.
-    slow = p.straggler * np.log2(np.maximum(plan.dp * plan.cp, 1.0)) * sum(parts)
+    # Jitter averages out along a pipeline; the step waits for the slowest host of its data ranks.
+    hosts = np.maximum(plan.dp * plan.cp * np.minimum(plan.tp, HOST_CHIPS) / HOST_CHIPS, 1.0)
+    slow = p.straggler * np.log2(hosts) * sum(parts)
     return StepSeconds._make([*parts, slow])
 
 
@@ -115,7 +120,8 @@ def _data(job: TrainingJob, chip: Chip, cluster: Cluster, plan: Plan, p: Paramet
     dense, experts = local_parameters(job.arch, plan)
     ranks = plan.dp * plan.cp
     copies = np.maximum(ranks * np.where(plan.ep > 1, plan.tp, 1) / plan.ep, 1.0)
-    wire = p.gradient_bytes * grads
+    # Training in fp16 reduces gradients as they are; bf16 has too few digits to sum in, so most accumulate wider.
+    wire = (2.0 if job.precision == "fp16" else p.gradient_bytes) * grads
     tensors = 4.0 * job.arch.layers / plan.pp
 
     def moved(bytes_each: Any, calls: Any, one_card: bool = False) -> Any:

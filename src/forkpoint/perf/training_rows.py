@@ -68,7 +68,7 @@ class TrainingCase:
     def _flops(self) -> float:
         full = self.plan.recompute == 2 and self.row.metric == "tflops_per_chip"
         if full or self.row.metric == "hfu":
-            return self.job.hardware_flops(int(self.plan.recompute))
+            return self.job.hardware_flops(int(self.plan.recompute), float(self.plan.recomputed))
         flops = self.job.model_flops
         if self.row.year >= 2025 and self.job.sequence > 4096:
             arch, s = self.job.arch, self.job.sequence
@@ -144,6 +144,7 @@ def _plan(
         zero=(row.zero_stage,) if row.zero_stage is not None else (0, 1, 2, 3),
         sequence_parallel=(int(_sequence_parallel(row)),),
         schedule=(schedule,),
+        recomputed=(1.0,) if row.recompute else (0.25, 0.5, 0.75, 1.0),
     )
     ranks = chips // ((tp or 1) * (pp or 1) * (cp or 1))
     batch = job.batch if not (tp and pp) or ranks == 0 else max(1, round(job.batch / ranks)) * ranks

@@ -130,7 +130,8 @@ class FeedForward:
     """Feed-forward blocks in ``layers`` of the model's layers: dense (``width``) or a mixture of ``experts``.
 
     ``shared_width`` is the summed width of the experts that every token visits; ``latent`` the width to which routed
-    experts are projected first (0: none); ``dense_width`` a dense block beside the experts (Grok-2, Gemma 4).
+    experts are projected first (0: none). ``unfused`` experts add biases and clamp their activations, for which the
+    grouped kernels of other models have no fused form.
     """
 
     layers: float
@@ -140,6 +141,7 @@ class FeedForward:
     topk: float = 0
     shared_width: float = 0
     latent: int = 0
+    unfused: bool = False
 
     def matmuls(self, hidden: int) -> Iterator[MatMul]:
         """The weight matrices of these layers."""
