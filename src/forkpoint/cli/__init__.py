@@ -44,6 +44,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "hindcast": ("How sure", "uncertainty:hindcast", "The past again, beside every observation."),
     "score": ("How sure", "uncertainty:score", "Score forecasts against what came later."),
     "sensitivity": ("How sure", "decisions:sensitivity", "What an answer's spread comes from; facts that shrink it."),
+    "premises": ("How sure", "decisions:premises", "Rival premises side by side, and which make them differ."),
     "report": ("The whole", "report:report", "The main job: one HTML report and a summary."),
 }
 """Every command. A line here is all that a new command needs to be found."""
