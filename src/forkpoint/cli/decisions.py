@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from forkpoint.cli.output import console, emit_table, machine_options, print_json
+from forkpoint.cli.output import console, emit_table, json_option, machine_options, print_json
 
 _posterior = click.option(
     "--posterior", default="default", show_default=True, help='"default" (ships), "prior", or a posterior file.'
@@ -197,3 +197,153 @@ def _stated(sets: list[Any]) -> list[dict[str, str]]:
         for s in sets
         for p in s.premises.values()
     ]
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  forkpoint decide                                                     scenarios by the ratio of usable compute in 2030
+  forkpoint decide as-it-was full-embargo h20-with-15-percent --goal "max compute_ratio"
+  forkpoint decide no-controls full-embargo --goal "domestic_share_units<=0.5" --at 2028"""
+)
+@click.argument("policies", metavar="[SCENARIO]...", nargs=-1)
+@click.option("--goal", "goals", multiple=True, help="'max OUTPUT', 'min OUTPUT', 'OUTPUT>=NUMBER', 'OUTPUT<=NUMBER'.")
+@click.option("--at", default="2030", show_default=True, help="Year (mean over it) or quarter.")
+@click.option("--draws", type=click.IntRange(20, 100_000), default=1000, show_default=True, help="Futures.")
+@_posterior
+@_seed
+@machine_options
+def decide(
+    policies: tuple[str, ...], goals: tuple[str, ...], at: str, draws: int, posterior: str, seed: int,
+    as_json: bool, as_csv: bool,
+) -> None:  # fmt: skip
+    """Compare policies over the same futures: regret, and in how many futures each is good enough.
+
+    The goal is yours: forkpoint takes no side and ranks by the regret in the worst tenth of the futures.
+    """
+    import numpy as np
+
+    from forkpoint.errors import InputError
+    from forkpoint.uncertainty.decisions import Goal, compare
+    from forkpoint.uncertainty.futures import Question, sample
+
+    named = policies or ("as-it-was", "full-embargo", "h20-with-15-percent", "no-controls", "enforcement-crackdown")
+    if len(named) < 2:
+        raise InputError("a choice needs at least two policies: name two scenarios")
+    wanted = [Goal.of(text) for text in goals or ("max compute_ratio",)]
+    question = Question.of([g.output for g in wanted], at)
+    z = sample(posterior, draws, seed)
+    answers = []
+    with console().status("run policies") as status:
+        for name in named:
+            status.update(f"{draws} futures of {name}")
+            answers.append(question.ask(name, z))
+    values = np.stack(answers, axis=1)
+    tables = [compare(named, values[question.outputs.index(_only(g.output))], g) for g in wanted]
+    if as_json or as_csv:
+        emit_table([row for table in tables for row in table], as_json=as_json, as_csv=as_csv)
+        return
+    for goal, rows in zip(wanted, tables, strict=True):
+        _print_choice(goal, at, draws, rows)
+
+
+def _only(output: str) -> Any:
+    from forkpoint.uncertainty.outputs import outputs_of
+
+    return outputs_of(output)[0]
+
+
+def _print_choice(goal: Any, at: str, draws: int, rows: list[dict[str, Any]]) -> None:
+    shown = []
+    for r in rows:
+        row = {"policy": r["policy"], at: f"{r['median']:.3g} ({r['p05']:.3g}–{r['p95']:.3g})"}
+        row |= {"mean regret": f"{r['mean_regret']:.3g}", "regret, worst tenth": f"{r['regret_p90']:.3g}"}
+        row["best in"] = f"{r['best_in']:.0%}"
+        if r["good_enough_in"] is not None:
+            row["good enough in"] = f"{r['good_enough_in']:.0%}"
+        shown.append(row)
+    words = "as much" if goal.direction > 0 else "as little"
+    title = f"If {words} {goal.output} as possible is wanted in {at}: {draws} futures, the same for each policy"
+    note = (
+        "Regret: how far behind the best policy in the same future. The goal is an assumption of the person who asks."
+    )
+    emit_table(shown, title=title, note=note)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  forkpoint discover h20-with-15-percent --versus as-it-was --less domestic_sales --at 2030
+      in which futures does a 15 % licence slow domestic chips by more than 5 %?
+  forkpoint discover as-it-was --event "domestic_share_units>=0.7" --at 2030
+  forkpoint discover full-embargo --versus as-it-was --more "usable_compute[cn]" --by 0 --json"""
+)
+@click.argument("name", metavar="SCENARIO", default="as-it-was")
+@click.option("--event", help="What happens: 'OUTPUT>=NUMBER' or 'OUTPUT<=NUMBER'.")
+@click.option("--versus", default="as-it-was", show_default=True, help="The scenario that --less and --more refer to.")
+@click.option("--less", help="Output that is lower than in the other scenario.")
+@click.option("--more", help="Output that is higher than in the other scenario.")
+@click.option("--by", type=float, default=0.05, show_default=True, help="By more than this part of the other's value.")
+@click.option("--at", default="2030", show_default=True, help="Year (mean over it) or quarter.")
+@click.option("--draws", type=click.IntRange(100, 100_000), default=3000, show_default=True, help="Futures.")
+@_posterior
+@_seed
+@json_option
+def discover(
+    name: str, event: str | None, versus: str, less: str | None, more: str | None, by: float, at: str, draws: int,
+    posterior: str, seed: int, as_json: bool,
+) -> None:  # fmt: skip
+    """Find the futures in which something happens: a box in few parameters (scenario discovery by PRIM)."""
+    from forkpoint.errors import InputError
+    from forkpoint.uncertainty.decisions import Goal, in_words, prim
+    from forkpoint.uncertainty.futures import Question, sample
+    from forkpoint.uncertainty.parameters import coordinates
+    from forkpoint.world.reference import references
+
+    if sum(x is not None for x in (event, less, more)) != 1:
+        raise InputError("say what happens, once: --event 'OUTPUT>=NUMBER', --less OUTPUT or --more OUTPUT")
+    goal = Goal.of(event) if event else Goal(str(less or more), -1 if less else 1)
+    if event and goal.enough is None:
+        raise InputError(f"--event '{event}': an event has a level, such as '{goal.output}>=1'")
+    question = Question.of(goal.output, at)
+    z = sample(posterior, draws, seed)
+    with console().status(f"{draws} futures of {name}"):
+        y = question.ask(name, z)[0]
+        if goal.enough is None:
+            y = goal.direction * (y - (1 + goal.direction * by) * question.ask(versus, z)[0])
+            words = f"{goal.output} is {'less' if less else 'more'} than in {versus} by over {by:.0%} in {at}"
+        else:
+            y = goal.direction * (y - goal.enough)
+            words = f"{goal.output} is {'at least' if goal.direction > 0 else 'at most'} {goal.enough:g} in {at}"
+    kept = y == y
+    every = coordinates()
+    x = [c.prior.from_standard(row[kept]) for c, row in zip(every, z, strict=True)]
+    box = _box(prim, x, y[kept] >= 0, [c.name for c in every], seed)
+    units = {c.name: "times the reference" if c.factor else references()[c.parameter].unit for c in every}
+    sentence = in_words(box, words, units)
+    if as_json:
+        limits = [{**limit.to_dict(), "unit": units[limit.name]} for limit in box.limits]
+        print_json({**vars(box), "limits": limits, "scenario": name, "event": words, "words": sentence})
+        return
+    console().print(sentence, markup=False)
+    if box.limits:
+        rows = [
+            {"parameter": b.name, "above": b.low, "below": b.high, "by chance": f"{b.chance:.1g}",
+             "meaning": references()[b.name.partition("[")[0]].doc}
+            for b in box.limits
+        ]  # fmt: skip
+        emit_table(rows, title="The box")
+
+
+def _box(prim: Any, x: list[Any], event: Any, names: list[str], seed: int) -> Any:
+    """The box over the parameters that a straight line picks out, so that chance has few to play with."""
+    import numpy as np
+
+    from forkpoint.uncertainty.sensitivity import fit_line
+
+    values = np.stack(x)
+    if not 10 <= int(event.sum()) < len(event):
+        return prim(values, event, names, seed=seed)
+    scaled = (values - values.mean(axis=1, keepdims=True)) / np.maximum(values.std(axis=1, keepdims=True), 1e-12)
+    leading = np.argsort(-np.abs(fit_line(scaled, event.astype(float)).slopes))[:12]
+    return prim(values[leading], event, [names[i] for i in leading], seed=seed)
