@@ -1,0 +1,113 @@
+"""Speed of ensembles: draws a CPU second, the shares of drawing, running, writing and ranges; peak memory.
+
+python bench/bench_ensemble.py [DRAWS] [--kills N]
+
+DRAWS (20,000 unless told) of the reference scenario, eight outputs, into a store in a temporary folder, one process a
+core. ``--kills N``: as many runs ended by ``kill -9`` at random moments, then compared byte by byte with one at one go.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import random
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+KILLED = """
+import sys
+from forkpoint.uncertainty.stored import run_stored
+if __name__ == "__main__":
+    run_stored("as-it-was", 2000, sys.argv[1], chunk=20, workers=int(sys.argv[2]))
+"""
+
+
+def main() -> None:
+    """Print the figures."""
+    words = argparse.ArgumentParser()
+    words.add_argument("draws", nargs="?", type=int, default=20_000)
+    words.add_argument("--kills", type=int, default=0)
+    asked = words.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        if asked.kills:
+            kills(Path(folder), asked.kills)
+            return
+        parts()
+        whole(Path(folder) / "store", asked.draws)
+
+
+def parts() -> None:
+    """CPU time of each part of a chunk, in this process."""
+    from forkpoint.uncertainty.batch import Batch
+    from forkpoint.uncertainty.draws import CHUNK, Draws
+    from forkpoint.uncertainty.outputs import outputs_of
+    from forkpoint.world.scenario import scenario
+
+    batch, source = Batch(scenario("as-it-was"), outputs_of(None)), Draws.of()
+    start = time.process_time()
+    parameters = source.parameters(0, 0, CHUNK)
+    drawing = time.process_time() - start
+    start = time.process_time()
+    batch.run({n: v[..., :1] for n, v in parameters.items()})
+    print(f"first run, with compiling or its cache: {time.process_time() - start:.1f} CPU s")
+    start = time.process_time()
+    batch.run(parameters)
+    running = time.process_time() - start
+    print(
+        f"a chunk of {CHUNK:,}: drawing {drawing:.2f}, running {running:.2f} CPU s: {CHUNK / running:,.0f} draws/CPU s"
+    )
+
+
+def whole(folder: Path, draws: int) -> None:
+    """A store from nothing to its ranges."""
+    from forkpoint.uncertainty.executor import cores
+    from forkpoint.uncertainty.stored import run_stored
+
+    start = time.perf_counter()
+    found = run_stored("as-it-was", draws, folder)
+    wall, used = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = used.ru_utime + used.ru_stime
+    print(f"{draws:,} draws on {cores()} cores: {wall:.1f} s wall, {cpu:.1f} CPU s of workers (start included)")
+    start = time.process_time()
+    for output in found.outputs:
+        found.ranges(output)
+    print(f"ranges of {len(found.outputs)} outputs: {time.process_time() - start:.1f} CPU s")
+    size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(
+        f"store {size / 1e6:,.0f} MB; peak memory: here {own / 1024:,.0f} MB, a worker {used.ru_maxrss / 1024:,.0f} MB"
+    )
+
+
+def kills(folder: Path, count: int) -> None:
+    """End a run at random moments, let it finish, and compare every byte."""
+    program, dice = folder / "program.py", random.Random(count)
+    program.write_text(KILLED)
+    for number in range(count):
+        process = subprocess.Popen([sys.executable, program, folder / "killed", str(1 + number % 2)])
+        time.sleep(dice.uniform(0.0, 12.0))
+        if process.poll() is not None:
+            print(f"finished before kill {number + 1}")
+            break
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        print(f"kill {number + 1}: {len(list((folder / 'killed').glob('done/*/*')))} of 100 chunks", flush=True)
+    for name in ("killed", "whole"):
+        subprocess.run([sys.executable, program, folder / name, "2"], check=True)
+    same = _prints(folder / "killed") == _prints(folder / "whole")
+    print("same bytes" if same else "DIFFERENT BYTES")
+    sys.exit(0 if same else 1)
+
+
+def _prints(folder: Path) -> dict[str, str]:
+    files = [p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".")]
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,289 @@
+"""Stores: killed, damaged, full, read-only, on S3, on a cluster whose worker dies: always the same bytes."""
+
+import hashlib
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import forkpoint as fp
+from forkpoint.errors import InputError, RunError
+from forkpoint.uncertainty.executor import LocalPool
+from forkpoint.uncertainty.store import Request, Store
+from forkpoint.uncertainty.stored import open_ensemble, run_stored, summarise
+
+DRAWS, CHUNK = 44, 6
+SCENARIOS = ("as-it-was", "full-embargo")
+RUN = f"""
+import sys
+from forkpoint.uncertainty.stored import run_stored
+if __name__ == "__main__":
+    run_stored({SCENARIOS}, {DRAWS}, sys.argv[1], chunk={CHUNK}, workers=int(sys.argv[2]))
+"""
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    path = tmp_path_factory.mktemp("program") / "run.py"
+    path.write_text(RUN)
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A store that was computed at one go by one worker."""
+    folder = tmp_path_factory.mktemp("whole") / "store"
+    run_stored(SCENARIOS, DRAWS, folder, chunk=CHUNK, workers=1)
+    return folder
+
+
+def fingerprint(folder):
+    """Every file of a store with its hash."""
+    files = sorted(p for p in Path(folder).rglob("*") if p.is_file())
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+class Here:
+    """Tasks in this process, which has the program compiled already."""
+
+    def __init__(self, workers):
+        pass
+
+    def results(self, function, tasks):
+        return (function(*task) for task in tasks)
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def here(monkeypatch):
+    monkeypatch.setattr("forkpoint.uncertainty.stored.LocalPool", Here)
+
+
+def copy(folder, to):
+    import shutil
+
+    return Path(shutil.copytree(folder, to))
+
+
+def test_a_store_holds_what_memory_holds(whole):
+    found, direct = open_ensemble(whole), fp.ensemble(SCENARIOS, draws=CHUNK)
+    for name in SCENARIOS:
+        stored = found.values("compute_ratio", name)
+        assert stored.shape == (69, DRAWS)
+        np.testing.assert_allclose(stored[:, :CHUNK], direct.values("compute_ratio", name), rtol=1e-5)
+    assert found.ranges("compute_ratio").count == DRAWS - found.failed()
+
+
+def test_xarray_opens_a_scenario(whole):
+    import xarray
+
+    opened = xarray.open_zarr(whole, group="full-embargo", consolidated=False)
+    assert opened["compute_ratio"].dims == ("time", "draw")
+    assert float(opened["time"][-1]) == 2036.0
+    np.testing.assert_array_equal(opened["compute_ratio"], open_ensemble(whole).values("compute_ratio", "full-embargo"))
+
+
+def test_kill_at_random_moments(program, whole, tmp_path):
+    """``kill -9`` of the whole process, again and again, other numbers of workers each time: the same bytes."""
+    folder, dice = tmp_path / "killed", random.Random(6)
+    for kill in range(2):
+        process = subprocess.Popen([sys.executable, program, folder, str(1 + kill % 2)])
+        before = len(list(folder.glob("done/*/*.json")))
+        while process.poll() is None and len(list(folder.glob("done/*/*.json"))) <= before:
+            time.sleep(0.01)
+        time.sleep(dice.random() * 0.4)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    left = list(folder.glob("done/*/*.json"))
+    run_stored(SCENARIOS, DRAWS, folder, chunk=CHUNK, workers=2)
+    assert left, "something was computed before the last kill"
+    assert {k: v for k, v in fingerprint(folder).items() if "/." not in k} == fingerprint(whole)
+
+
+def test_damage_is_found_told_and_repaired(whole, here, tmp_path):
+    folder = copy(whole, tmp_path / "damaged")
+    broken = folder / "as-it-was" / "compute_ratio" / "c" / "0" / "2"
+    content = bytearray(broken.read_bytes())
+    content[40] ^= 0xFF
+    broken.write_bytes(content)
+    (folder / "full-embargo" / "compute_ratio" / "c" / "0" / "5").write_bytes(b"short")
+    (folder / "full-embargo" / "adaptation_lag.cann" / "c" / "0" / "0").unlink()
+    (folder / "done" / "as-it-was" / "7.json").write_text("{")
+    with pytest.raises(InputError, match="chunk 2 of as-it-was/compute_ratio is damaged"):
+        open_ensemble(folder).ranges("compute_ratio")
+    told = []
+    run_stored(SCENARIOS, DRAWS, folder, chunk=CHUNK, workers=1, tell=told.append)
+    assert told[0].startswith("3 damaged chunks")
+    assert fingerprint(folder) == fingerprint(whole)
+
+
+def test_more_draws_keep_those_that_are_there(whole, here, tmp_path):
+    folder = copy(whole, tmp_path / "grown")
+    before = open_ensemble(folder).values("compute_ratio")
+    heard = []
+    run_stored(SCENARIOS, DRAWS + 9, folder, chunk=CHUNK, workers=1, progress=lambda done, _: heard.append(done))
+    assert heard[0] == 2 * (DRAWS - DRAWS % CHUNK), "whole chunks stay; the last one was not full"
+    np.testing.assert_array_equal(open_ensemble(folder).values("compute_ratio")[:, :DRAWS], before)
+    with pytest.raises(InputError, match="holds 53 draws already"):
+        run_stored(SCENARIOS, DRAWS, folder, chunk=CHUNK)
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"seed": 1}, "another seed"),
+        ({"posterior": "prior"}, "another set of parameters"),
+        ({"outputs": "compute_ratio"}, "another set of outputs"),
+        ({"scenarios": ("as-it-was",)}, "another set of scenarios|another set of parameters"),
+        ({"to": 2030}, "another last year"),
+        ({"model": "0" * 16}, "another version of the model"),
+    ],
+)
+def test_versions_and_parameters_are_never_mixed(whole, other, said, monkeypatch):
+    if "model" in other:
+        monkeypatch.setattr("forkpoint.uncertainty.stored.model_version", lambda: other["model"])
+    names = other.get("scenarios", SCENARIOS)
+    asked = {k: v for k, v in other.items() if k not in ("model", "scenarios")}
+    before = fingerprint(whole)
+    with pytest.raises(InputError, match=said):
+        run_stored(names, DRAWS, whole, chunk=CHUNK, **asked)
+    assert fingerprint(whole) == before
+
+
+def test_a_worker_of_another_version_refuses(whole, monkeypatch):
+    from forkpoint.uncertainty import stored
+
+    monkeypatch.setattr(stored, "model_version", lambda: "other")
+    with pytest.raises(RunError, match="install the same forkpoint everywhere"):
+        stored.compute_chunk(str(whole) + "/.", Store(whole).request().to_json(), 0, 0)
+
+
+def test_a_full_disk_and_a_folder_that_cannot_be(program, whole, tmp_path, monkeypatch):
+    """A limit on file size stands for a full disk: the sentence names the file, and the rest goes on later."""
+    folder = copy(whole, tmp_path / "full")
+    (folder / "done" / "as-it-was" / "3.json").unlink()
+    words = [sys.executable, "-c", _LIMITED, program, folder, "1"]
+    out = subprocess.run(words, capture_output=True, text=True)
+    assert "cannot write" in out.stderr.splitlines()[-1]
+    assert "large" in out.stderr.splitlines()[-1]
+    assert not (folder / "done" / "as-it-was" / "3.json").exists()
+    monkeypatch.setattr("forkpoint.uncertainty.stored.LocalPool", Here)
+    run_stored(SCENARIOS, DRAWS, folder, chunk=CHUNK)
+    assert fingerprint(folder) == fingerprint(whole)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot write"):
+        run_stored(SCENARIOS, DRAWS, tmp_path / "file" / "store", chunk=CHUNK)
+    with pytest.raises(InputError, match="no ensemble is here"):
+        open_ensemble(tmp_path / "nothing")
+
+    def read_only(*_, **__):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("forkpoint.files.tempfile.mkstemp", read_only)
+    with pytest.raises(InputError, match="Read-only file system"):
+        Store(tmp_path).write_bytes("a", b"b")
+
+
+_LIMITED = """
+import resource, runpy, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (1500, resource.RLIM_INFINITY))
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_a_pool_outlives_a_killed_process(tmp_path):
+    pool = LocalPool(2)
+    flag = tmp_path / "once"
+    try:
+        assert sorted(pool.results(die_once, [(str(flag), n) for n in range(5)])) == [0, 1, 4, 9, 16]
+        with pytest.raises(RunError, match="fewer --workers"):
+            list(pool.results(die_once, [("", 1)]))
+    finally:
+        pool.close()
+
+
+def die_once(flag, number):
+    if not flag or (number == 3 and not Path(flag).exists()):
+        if flag:
+            Path(flag).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number**2
+
+
+def test_on_s3(whole, here, monkeypatch):
+    """moto's server in a process of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        for name, value in {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }.items():  # fmt: skip
+            monkeypatch.setenv(name, value)
+        for _ in range(200):
+            with socket.socket() as trial:
+                if trial.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        import s3fs
+
+        s3fs.S3FileSystem().mkdir("bucket")
+        found = run_stored(SCENARIOS, DRAWS, "s3://bucket/deep/store", chunk=CHUNK, workers=1)
+        np.testing.assert_array_equal(
+            found.values("compute_ratio", "full-embargo"), open_ensemble(whole).values("compute_ratio", "full-embargo")
+        )
+        summarise(found, "s3://bucket/deep/store")
+        assert Store("s3://bucket/deep/store").read_bytes("differences.csv")
+        with pytest.raises(InputError, match="cannot"):
+            run_stored(SCENARIOS, DRAWS, "s3://no-such-bucket/store", chunk=CHUNK)
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def test_on_a_cluster_whose_worker_is_killed(whole, tmp_path):
+    from distributed import LocalCluster
+
+    from forkpoint.uncertainty.executor import ONE_THREAD
+
+    folder, killed = tmp_path / "cluster", []
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, env=ONE_THREAD, silence_logs=50
+    ) as cluster:
+
+        def kill(done, total):
+            if not killed and done > total // 3:
+                killed.append(next(iter(cluster.workers.values())).pid)
+                os.kill(killed[0], signal.SIGKILL)
+
+        address = cluster.scheduler_address
+        run_stored(SCENARIOS, DRAWS, folder, chunk=CHUNK, cluster=address, progress=kill)
+    assert killed
+    assert fingerprint(folder) == fingerprint(whole)
+
+
+def test_no_scheduler_is_a_sentence(tmp_path):
+    with pytest.raises(InputError, match="no Dask scheduler answers"):
+        run_stored(SCENARIOS, DRAWS, tmp_path / "store", chunk=CHUNK, cluster="tcp://127.0.0.1:9")
+
+
+def test_a_request_that_is_none(tmp_path):
+    for text in ("{", "{}", json.dumps({"schema": "other"})):
+        with pytest.raises(InputError, match=r"ensemble\.json"):
+            Request.from_json(text, "ensemble.json")
