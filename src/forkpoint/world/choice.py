@@ -2,7 +2,7 @@
 
 A nested logit (McFadden 1978): first the software platform, then the vendor on it. Attraction rises with effective
 work per dollar and with the size of the chip; it falls with security suspicion and with long waits. Public money in
-China follows a mandate; a refusal takes American chips off the list.
+China follows a mandate, and buyers who refuse American chips order domestic ones.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def delivery_confidence(
 
 
 @aux(dims=("vendor", "region"), unit="1")
-def permission(licence_grant: Any, licence_needed: Any, refusal: Any, us_design: Any, in_china: Any) -> Any:
-    """Part of the buyers to whom a vendor may sell and who may buy: licensed where needed, not refused."""
-    return (1 - licence_needed * (1 - licence_grant)) * (1 - us_design * in_china * refusal)
+def permission(licence_grant: Any, licence_needed: Any) -> Any:
+    """Part of the buyers to whom a vendor may sell: licensed where a licence is needed."""
+    return 1 - licence_needed * (1 - licence_grant)
 
 
 @aux(dims=("vendor", "region"), unit="1")
@@ -103,9 +103,20 @@ def domestic_preference(free_share: Any, domestic_design: Any) -> Any:
 
 
 @aux(dims=("region",), unit="1")
-def mandated_share(public_share: Any, domestic_mandate: Any, switch_r1: Any, domestic_mandate_reference: Any) -> Any:
-    """Share of orders that must be domestic: public money times the mandate (loop R1)."""
-    return public_share * (domestic_mandate_reference + switch_r1 * (domestic_mandate - domestic_mandate_reference))
+def mandated_share(
+    public_share: Any,
+    domestic_mandate: Any,
+    switch_r1: Any,
+    domestic_mandate_reference: Any,
+    refusal: Any,
+    in_china: Any,
+) -> Any:
+    """Share of orders that must be domestic: public money under the mandate (loop R1), and buyers who refuse (loop R5).
+
+    A buyer who refuses American chips waits for domestic ones where they are short: the order is not passed on.
+    """
+    mandate = domestic_mandate_reference + switch_r1 * (domestic_mandate - domestic_mandate_reference)
+    return 1 - (1 - public_share * mandate) * (1 - in_china * refusal)
 
 
 @aux(dims=("vendor", "region"), unit="USD/year")
