@@ -1,73 +1,138 @@
-"""The report: one file, no network, both languages, every number counted from the data."""
+"""The report: one file, no network, both languages, every number counted from the data or computed by the model."""
 
 import datetime as dt
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from forkpoint.catalog import catalog
-from forkpoint.errors import InputError, UnknownName
-from forkpoint.report import build_report
+from forkpoint.errors import InputError, MissingExtra, UnknownName
+from forkpoint.report import build, build_report
+from forkpoint.report.html import render
+from forkpoint.report.material import Material, number, posterior_draws, spread
 from forkpoint.report.words import LANGUAGES, words
+from forkpoint.world.fitted import model_version
+from forkpoint.world.reference import VENDORS, references
+from forkpoint.world.scenario import scenario_names
+from forkpoint.world.verdict import links
 
 DAY = dt.date(2025, 11, 1)
+DRAWS = 12
 
 
 @pytest.fixture(scope="module", params=LANGUAGES)
 def report(request, tmp_path_factory):
-    done = build_report(catalog(), tmp_path_factory.mktemp("out"), language=request.param, on=DAY)
+    folder = tmp_path_factory.mktemp("out")
+    done = build_report(catalog(), folder, language=request.param, on=DAY, draws=DRAWS)
     return request.param, done, done.path.read_text(encoding="utf-8")
 
 
 class Outline(HTMLParser):
     def __init__(self):
         super().__init__()
-        self.open, self.ids, self.links, self.loads = [], set(), [], []
+        self.ids, self.links, self.loads, self.sections = set(), [], [], []
+        self.figures = self.tables = self.captions = self.headings = 0
 
     def handle_starttag(self, tag, attrs):
         given = dict(attrs)
-        if tag not in ("meta", "link", "br", "path", "use", "rect"):
-            self.open.append(tag)
         if given.get("id"):
             self.ids.add(given["id"])
         if tag == "a":
             self.links.append(given.get("href", ""))
         if tag in ("script", "link", "img", "iframe"):
             self.loads.append(given)
+        if tag == "section":
+            self.sections.append(given["id"])
+        self.figures += tag == "figure"
+        self.tables += tag == "table"
+        self.captions += tag == "caption"
+        self.headings += tag == "th" and given.get("scope") == "col"
 
-    def handle_endtag(self, tag):
-        while self.open and self.open[-1] != tag:
-            self.open.pop()
-        if self.open:
-            self.open.pop()
+
+def outline(text):
+    found = Outline()
+    found.feed(text)
+    return found
 
 
 def test_it_is_one_file_that_asks_for_nothing(report):
-    _, _, text = report
-    outline = Outline()
-    outline.feed(text)
-    assert not outline.loads
+    text = report[2]
+    found = outline(text)
+    assert not found.loads
     assert not re.search(r"url\((?!#)|@import", text)
-    assert all(link.startswith("#") for link in outline.links)
-    assert {link[1:] for link in outline.links} <= outline.ids
+    assert all(link.startswith("#") for link in found.links)
+    assert {link[1:] for link in found.links} <= found.ids
+
+
+def test_every_chapter_is_there(report):
+    found = outline(report[2])
+    assert found.sections == list(build.chapters())
+    assert found.figures >= 18
+    assert found.tables == found.captions >= 25
+    assert found.headings > 100
 
 
 def test_every_picture_says_what_it_shows(report):
-    _, _, text = report
-    assert text.count("<svg") == text.count("<title>") - 1
-    assert text.count("<svg") >= 4
+    text = report[2]
+    assert text.count("<svg") == text.count("<title>") - text.count("<g class=") - text.count('class="loop"') - 1
+    for section in report[1].sections:
+        for block in section.blocks:
+            if hasattr(block, "svg"):
+                assert len(block.alt) > 8, block.caption
+                assert block.caption
 
 
 def test_it_speaks_its_language(report):
     language, done, text = report
     assert f'lang="{"zh-Hans" if language == "zh" else "en"}"' in text
     chinese = len(re.findall(r"[\u4e00-\u9fff]", " ".join(done.summary)))
-    assert (chinese > 20) == (language == "zh")
+    assert (chinese > 100) == (language == "zh")
+    claims = next(s for s in done.sections if s.id == "claims")
+    links_ = claims.blocks[-2].rows
+    assert all(bool(re.search(r"[\u4e00-\u9fff]", r["link"])) == (language == "zh") for r in links_)
 
 
 def test_the_summary_fits_a_screen(report):
-    assert len(report[1].summary) < 40
+    width = 100
+    wide = [sum(2 if c > "\u2e80" else 1 for c in line) for line in report[1].summary]
+    assert sum(-(-w // width) for w in wide) <= 39
+
+
+def test_runs_are_labelled_with_scenario_and_version(report):
+    text = report[2]
+    assert text.count(model_version()) >= 7
+    assert "as-it-was" in text
+    scenarios = next(s for s in report[1].sections if s.id == "scenarios")
+    named = {row["name"] for row in scenarios.blocks[1].rows}
+    assert named == set(scenario_names())
+
+
+def test_every_vendor_and_every_parameter_has_a_row(report):
+    story = next(s for s in report[1].sections if s.id == "story")
+    table = next(b for b in story.blocks if hasattr(b, "rows"))
+    assert len(table.rows) == len(VENDORS)
+    sources = next(s for s in report[1].sections if s.id == "sources")
+    names = [row["name"] for b in sources.blocks if hasattr(b, "rows") for row in b.rows if "name" in row]
+    assert sorted(names) == sorted(references())
+
+
+def test_every_causal_claim_has_a_verdict(report):
+    chapter = next(s for s in report[1].sections if s.id == "verdict")
+    table = next(b for b in chapter.blocks if getattr(b, "kind", "") == "dense")
+    assert [r["claim"] for r in table.rows] == [c.claim_id for c in catalog().claims if c.type == "causal"]
+    assert [r["claim"] for r in table.rows if not r["model"]] == [c for c, one in links().items() if not one.effect]
+    assert all(r["verdict"] for r in table.rows)
+
+
+def test_forecast_charts_carry_a_score_line(report):
+    words_ = words(report[0])
+    story = next(s for s in report[1].sections if s.id == "story")
+    signs = [words_.texts[k].split("{")[0] for k in ("scores.line", "scores.line_none")]
+    figures = [b for b in story.blocks if hasattr(b, "svg")]
+    assert len(figures) == 6
+    assert all(any(sign in f.note for sign in signs) for f in figures)
 
 
 def test_counts_are_those_of_the_data(report):
@@ -77,16 +142,34 @@ def test_counts_are_those_of_the_data(report):
     assert str(supported) in report[1].summary[0]
 
 
-def test_the_same_day_gives_the_same_bytes(tmp_path):
-    first = build_report(catalog(), tmp_path / "a", on=DAY).path.read_bytes()
-    assert build_report(catalog(), tmp_path / "b", on=DAY).path.read_bytes() == first
+def test_numbers_in_the_text_are_those_of_the_runs(report):
+    draws = posterior_draws("as-it-was", DRAWS)
+    inside = (draws.time > 2029.99) & (draws.time < 2030.99)
+    expected = spread(100 * draws["domestic_share_units"][inside].mean(axis=0))
+    assert any(expected in line for line in report[1].summary)
 
 
-def test_both_languages_have_the_same_words():
-    english, chinese = (words(language).texts for language in LANGUAGES)
-    assert english.keys() == chinese.keys()
-    for key, text in english.items():
-        assert set(re.findall(r"{(\w+)}", text)) == set(re.findall(r"{(\w+)}", chinese[key])), key
+def test_the_same_material_gives_the_same_bytes(report):
+    language, done, text = report
+    again = render(done.sections, words(language), dict(done.facts))
+    assert again == text
+    material = Material(catalog(), words(language), DAY, DRAWS)
+    for name in ("claims", "verdict", "machine", "sources"):
+        assert build.chapters()[name](material) == next(s for s in done.sections if s.id == name), name
+
+
+def test_draws_do_not_depend_on_how_many_are_asked_for():
+    few, more = (posterior_draws("as-it-was", n) for n in (4, DRAWS))
+    assert np.allclose(few["china_cards"][:, 0], more["china_cards"][:, more.kept.index(few.kept[0])])
+
+
+def test_a_missing_extra_is_told_in_its_chapter(tmp_path, monkeypatch):
+    def broken(_):
+        raise MissingExtra("networkx", "explore")
+
+    monkeypatch.setattr(build, "chapters", lambda: {"loops": broken})
+    done = build_report(catalog(), tmp_path, on=DAY, draws=DRAWS)
+    assert "forkpoint[explore]" in done.path.read_text(encoding="utf-8")
 
 
 def test_bad_words_and_folders_are_told(tmp_path):
@@ -95,3 +178,11 @@ def test_bad_words_and_folders_are_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="folder"):
         build_report(catalog(), tmp_path / "file", on=DAY)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0"), (0.0123, "0.01"), (4.125, "4.1"), (27.4, "27"), (1234.0, "1,230"), (-3.2, "−3.2"), (np.nan, "–")],
+)
+def test_numbers_are_short(value, text):
+    assert number(value) == text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +40,8 @@ class Report:
     path: Path
     sections: Sequence[Section]
     summary: Sequence[str]
+    facts: Mapping[str, str]
+    """The version lines at its foot."""
 
 
 Chapter = Callable[[Material], Section]
@@ -99,4 +101,4 @@ def build_report(
     facts = {w("version"): __version__, w("model_version"): model_version(), w("made_on"): on.isoformat()}
     path = write_atomically(folder / "report.html", render(sections, w, facts))
     summary = [line for section in sections for line in section.summary][: SUMMARY_LINES - 1]
-    return Report(path, sections, summary)
+    return Report(path, sections, summary, facts)

@@ -24,6 +24,8 @@ class Table:
     rows: Sequence[Mapping[str, Any]]
     note: str = ""
     classes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    kind: str = ""
+    """'dense' for a table of many columns."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +82,7 @@ def to_svg(figure: Canvas, alt: str) -> str:
     return re.sub(r"(<svg[^>]*>)", lambda m: f"{m.group(1)}<title>{escape(alt)}</title>", svg, count=1)
 
 
-def band(axes: Axes, x: Sequence[Any], quantiles: dict[str, Sequence[float]], colour: str, label: str) -> None:
+def band(axes: Axes, x: Any, quantiles: Mapping[str, Any], colour: str, label: str) -> None:
     """A median line with the 50 % band strong and the 90 % band faint (keys p05, p25, p50, p75, p95)."""
     axes.fill_between(x, quantiles["p05"], quantiles["p95"], color=colour, alpha=0.12, linewidth=0)
     axes.fill_between(x, quantiles["p25"], quantiles["p75"], color=colour, alpha=0.32, linewidth=0)

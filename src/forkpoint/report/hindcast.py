@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import textwrap
 from functools import cache
 
 import numpy as np
@@ -51,8 +52,8 @@ def _kind(error: SeriesError) -> str:
 
 
 def _name(error: SeriesError, words: Words) -> str:
-    entity = f" ({error.observable.entity})" if error.observable.entity else ""
-    return f"{words.term('series', error.observable.series)}{entity}"
+    entity = words.term("entity", error.observable.entity)
+    return words.term("series", error.observable.series) + (f" ({entity})" if entity else "")
 
 
 def _size(value: float, error: SeriesError, words: Words) -> str:
@@ -131,11 +132,7 @@ def _panel(axes: object, rows: list[Comparison], name: str) -> None:
     top = max(*seen, *said, 1e-12)
     axes.set_yticks([0, top], ["0", number(top)])
     axes.tick_params(labelsize=7)
-    wrapped = (
-        name
-        if len(name) <= 30
-        else name[:30].rsplit(" ", 1)[0] + "\n" + name[len(name[:30].rsplit(" ", 1)[0]) :].strip()
-    )
+    wrapped = "\n".join(textwrap.wrap(name, 26))
     axes.set_title(wrapped, loc="left", fontsize=7.5, color=COLOURS["ink"])
 
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 SPANS = ((2020, 2022), (2023, 2025), (2026, 2030), (2031, 2035))
 DIAGRAM_AT = 2025.0
-DRAWN = ("R1", "R2", "R3′", "B4", "R8")
-"""The loops in the diagram: those that carry home production, so that the picture stays readable."""
+DRAWN = (("R3′", "R5", "R8"), ("R2", "R6"), ("R1",))
+"""The loops of each diagram: those that share variables, so that the picture stays readable."""
 KNOCKED = ("domestic_share_units", "nvidia_china_revenue")
 
 
@@ -61,7 +61,8 @@ def loops_section(material: Material) -> Section:
             Paragraph(lead, "lead"),
             _scores(acting, [n for n, _ in ranked[:8]], words),
             _table(acting, words),
-            _diagram(acting, words),
+            _meanings(words),
+            *(_diagram(acting, names, words) for names in DRAWN),
             Paragraph(words("loops.note", missing=unnamed, apart=apart), "note"),
         ],
         summary=[lead],
@@ -137,6 +138,7 @@ def _scores(acting: Acting, names: list[str], words: Words) -> Figure:
             style = "-" if i < 4 else "--"
             axes.plot(acting.time, 100 * smooth, style, color=SERIES[i], label=f"{name} {words.term('loop', name)}")
         axes.axhline(0, color="#1d2733", linewidth=0.8)
+        axes.set_xticks([2020, 2025, 2030, 2035], ["2020", "2025", "2030", "2035"])
         axes.set_ylabel(words("loops.share"))
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=3, fontsize=8)
         return Figure(to_svg(figure, alt), words("loops.scores"), alt, words("loops.scores_note"))
@@ -153,11 +155,10 @@ def _table(acting: Acting, words: Words) -> Table:
             row[f"{start}–{stop}"] = _percent(share)
         for variable in (*KNOCKED, "domestic_compute"):
             row[variable] = " / ".join(_percent(_year(out[name][variable], y)) for y in (2025, 2030))
-        row["says"] = words.term("loop_says", name) if words.language == "zh" else loop.says
         rows.append(row)
     columns = {"loop": words("loops.loop"), "kind": words("loops.kind")}
     columns |= {f"{a}–{b}": f"{a}–{b}" for a, b in SPANS}
-    columns |= {v: words(f"loops.off.{v}") for v in (*KNOCKED, "domestic_compute")} | {"says": words("loops.says")}
+    columns |= {v: words(f"loops.off.{v}") for v in (*KNOCKED, "domestic_compute")}
     return Table(words("loops.table"), columns, rows, words("loops.table_note"))
 
 
@@ -168,11 +169,20 @@ def _percent(value: float) -> str:
     return "0" if abs(value) < 0.0005 else text.replace("-", "−")
 
 
-def _diagram(acting: Acting, words: Words) -> Figure:
+def _meanings(words: Words) -> Table:
+    rows = [
+        {"loop": f"{n} {words.term('loop', n)}", "says": words.term("loop_says", n), "switch": loop.switch}
+        for n, loop in named_loops().items()
+    ]
+    columns = {k: words(f"loops.{k}") for k in ("loop", "says", "switch")}
+    return Table(words("loops.list"), columns, rows)
+
+
+def _diagram(acting: Acting, wanted: tuple[str, ...], words: Words) -> Figure:
     from forkpoint.dynamics.loop_diagram import causal_loop_diagram
 
-    drawn = [acting.loops[n] for n in DRAWN if n in acting.loops]
-    names = words.list(n for n in DRAWN if n in acting.loops)
+    drawn = [acting.loops[n] for n in wanted if n in acting.loops]
+    names = words.list(n for n in wanted if n in acting.loops)
     alt = words("loops.diagram_alt", loops=names, year=int(DIAGRAM_AT))
     svg = causal_loop_diagram(world(), drawn, central().trajectory, DIAGRAM_AT, title=alt)
     svg = svg.replace("<svg ", '<svg class="figure" ', 1)

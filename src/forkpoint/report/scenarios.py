@@ -29,7 +29,7 @@ def scenarios_section(material: Material) -> Section:
     lead = words("scenarios.lead", count=len(runs), base=title(runs[0], words), version=model_version())
     blocks: list[Block] = [Paragraph(lead, "lead"), _questions(runs, words)]
     blocks += [_picture(runs, words), *(_differences(runs, year, words) for year in YEARS), _partings(runs, words)]
-    return Section("scenarios", words("scenarios.title"), blocks, summary=[lead, *_widest(runs, words)])
+    return Section("scenarios", words("scenarios.title"), blocks, summary=_widest(runs, words))
 
 
 @cache

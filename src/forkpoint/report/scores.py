@@ -71,7 +71,7 @@ def _series(table: ScoreTable) -> dict[str, Score]:
 
 def misses(table: ScoreTable, words: Words) -> list[str]:
     """The series with the worst forecasts, each in a sentence: which way, and how far off the largest miss was."""
-    told = []
+    told: list[str] = []
     for name, score in _series(table).items():
         bad = score.count >= LEAST and (score.skill < 0 or score.coverage_90 < GOAL["low"])
         if bad and len(told) < TOLD:

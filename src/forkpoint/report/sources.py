@@ -38,7 +38,7 @@ def sources_section(material: Material) -> Section:
     for reference in known.values():
         sectors.setdefault(reference.sector, []).append(reference)
     blocks += [_sector(sector, rows, fitted, words) for sector, rows in sectors.items()]
-    return Section("sources", words("sources.title"), blocks, summary=[lead])
+    return Section("sources", words("sources.title"), blocks)
 
 
 def _sector(sector: str, rows: list[Reference], fitted: Mapping[str, Mapping[str, Any]], words: Words) -> Table:

@@ -47,7 +47,7 @@ def story_section(material: Material) -> Section:
 def panels_of(words: Words) -> dict[str, list[Panel]]:
     """The six charts as panels of curves."""
     return {
-        "vendors": [Panel(words("story.vendors.axis"), _cards(words))],
+        "vendors": _cards(words),
         "revenue": _revenue(words),
         "share": [Panel(words("story.share.axis"), _shares(words), percent=True)],
         "compute": [Panel(words("story.compute.axis"), _compute(words), log=True)],
@@ -56,17 +56,21 @@ def panels_of(words: Words) -> dict[str, list[Panel]]:
     }
 
 
-def _cards(words: Words) -> list[Curve]:
+def _cards(words: Words) -> list[Panel]:
     def nvidia(values: Mapping[str, Any]) -> Floats:
         return np.asarray(vendor("nvidia")(values) + np.asarray(values["small_cards"]))
 
     others = tuple(v for v in CHINESE if v != "huawei")
-    return [
+    every = Curve(words("story.all_cards"), label("china_cards"), SERIES[7], ("cards",), 1e-3)
+    vendors = [
         Curve(words.term("vendor", "nvidia"), nvidia, SERIES[2], (), 1e-3),
         Curve(words.term("vendor", "huawei"), vendor("huawei"), SERIES[1], ("huawei_cards",), 1e-3),
         Curve(words("story.other_chinese"), vendor(*others), SERIES[3], (), 1e-3),
         Curve(words("story.other_american"), vendor("amd", "us_custom"), SERIES[4], (), 1e-3),
-        Curve(words("story.all_cards"), label("china_cards"), SERIES[7], ("cards",), 1e-3),
+    ]
+    return [
+        Panel(words("story.vendors.axis"), [every]),
+        Panel(words("story.vendors.by"), vendors, log=True, least=1.0),
     ]
 
 

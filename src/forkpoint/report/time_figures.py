@@ -39,6 +39,8 @@ class Panel:
     curves: Sequence[Curve]
     log: bool = False
     percent: bool = False
+    least: float | None = None
+    """Where the log axis begins."""
 
 
 def draw_panel(axes: Any, panel: Panel, draws: Draws, catalog: Catalog, words: Words) -> None:
@@ -51,8 +53,9 @@ def draw_panel(axes: Any, panel: Panel, draws: Draws, catalog: Catalog, words: W
     axes.set_xlim(draws.time[0], draws.time[-1])
     if panel.log:
         axes.set_yscale("log")
+        axes.set_ylim(panel.least, None)
     else:
-        axes.set_ylim(0, 100 if panel.percent else None)
+        axes.set_ylim(0, 100 if panel.percent else 1.08 * axes.get_ylim()[1])
     _mark_forecast(axes, words)
     handles = 2 if len(panel.curves) > 3 else len(panel.curves)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=handles, fontsize=8)

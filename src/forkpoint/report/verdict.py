@@ -43,7 +43,7 @@ def verdict_section(material: Material) -> Section:
         _table(found, claims, words),
         _outcomes(found, words),
     ]
-    return Section("verdict", words("verdict_page.title"), blocks, summary=[lead, *(f"  {x}" for x in harder[:2])])
+    return Section("verdict", words("verdict_page.title"), blocks, summary=[lead, f"  {harder[0]}"])
 
 
 @cache
@@ -78,36 +78,37 @@ def _table(found: Verdict, claims: dict[str, Claim], words: Words) -> Table:
         row: dict[str, object] = {
             "claim": claim_id,
             "link": f"{said['cause']} → {said['effect']} ({claim.sign})",
-            "evidence": words.term("verdict", claim.verdict),
         }
         if claim_id not in found.measured:
-            row |= dict.fromkeys(("model", "years", "picture", "felt", "loop", "data"), "")
-            row["verdict"] = words("verdict_page.outside")
+            row |= dict.fromkeys(("model", *(f"y{y}" for y in YEARS), "picture", "felt", "loop", "data"), "")
+            row["verdict"] = f"{words('verdict_page.outside')} ({words.term('verdict', claim.verdict)})"
             rows.append(row)
             continue
         one = found.measured[claim_id]
-        row["model"] = f"{' → '.join(one.link.path)} ({_label(one)})"
-        row["years"] = "; ".join(_change(one, y, words) for y in YEARS)
+        unit = words.term("unit", one.link.unit)
+        row["model"] = f"{' → '.join(one.link.path)} ({_label(one)}; {unit})"
+        row |= {f"y{y}": _change(one, y) for y in YEARS}
         row["picture"] = sparkline(one.time, one.whole, one.without_cause, _alt(one, words))
         row["felt"] = one.felt_from
         row["loop"] = f"{one.link.loop}: {' / '.join(_percent(one.loop_change(y)) for y in YEARS)}"
         row["data"] = _preference(one.misfit, words)
-        row["verdict"] = words(f"verdict_page.{agreement(one)}")
+        row["verdict"] = f"{words(f'verdict_page.{agreement(one)}')} ({words.term('verdict', claim.verdict)})"
         rows.append(row)
-    keys = ("claim", "link", "model", "years", "picture", "felt", "loop", "data", "verdict", "evidence")
-    columns = {k: words(f"verdict_page.column.{k}") for k in keys}
-    return Table(words("verdict_page.table"), columns, rows, words("verdict_page.table_note", felt=f"{FELT:.0%}"))
+    columns = {k: words(f"verdict_page.column.{k}") for k in ("claim", "link", "model")}
+    columns |= {f"y{y}": words("verdict_page.column.year", year=y) for y in YEARS}
+    columns |= {k: words(f"verdict_page.column.{k}") for k in ("picture", "felt", "loop", "data", "verdict")}
+    note = words("verdict_page.table_note", felt=f"{FELT:.0%}")
+    return Table(words("verdict_page.table"), columns, rows, note, kind="dense")
 
 
 def _label(one: Measured) -> str:
     return ", ".join(f"{k} = {v:g}" for k, v in one.link.without)
 
 
-def _change(one: Measured, year: int, words: Words) -> str:
+def _change(one: Measured, year: int) -> str:
+    """The effect in a year with its cause and without it, and the relative change."""
     whole, without = one.over(one.whole, year), one.over(one.without_cause, year)
-    unit = words.term("unit", one.link.unit)
-    return words("verdict_page.change", year=year, whole=number(whole), without=number(without), unit=unit,
-                 change=_percent(one.change(year)))  # fmt: skip
+    return f"{number(whole)} / {number(without)} ({_percent(one.change(year))})"
 
 
 def _percent(value: float) -> str:
@@ -121,7 +122,7 @@ def _percent(value: float) -> str:
 
 def _alt(one: Measured, words: Words) -> str:
     return words(
-        "verdict_page.sparkline_alt", effect=one.link.effect, told="; ".join(_change(one, y, words) for y in YEARS)
+        "verdict_page.sparkline_alt", effect=one.link.effect, told="; ".join(f"{y}: {_change(one, y)}" for y in YEARS)
     )
 
 
@@ -192,7 +193,7 @@ def _probability(material: Material) -> str:
     kept = sorted(set(held.kept) & set(free.kept))
     ours = domestic_compute(held)[:, [held.kept.index(k) for k in kept]]
     theirs = domestic_compute(free)[:, [free.kept.index(k) for k in kept]]
-    facts = {}
+    facts: dict[str, str] = {}
     for year in (2025, 2030):
         ratio = yearly(held.time, ours, year) / yearly(held.time, theirs, year)
         facts |= {f"r{year}": spread(ratio), f"p{year}": f"{float((ratio > 1).mean()):.0%}"}
@@ -217,6 +218,7 @@ def _picture(sweep: Sweep, words: Words) -> Figure:
         left.set_yscale("log")
         left.set_ylim(0.3, None)
         left.set_title(words("verdict_page.axis"), loc="left", fontsize=9)
+        left.set_xticks([2020, 2025, 2030, 2035], ["2020", "2025", "2030", "2035"])
         left.axvline(forecast_start(), color=COLOURS["ink"], linewidth=0.8, linestyle=(0, (3, 3)))
         left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=1, fontsize=8)
         for i, year in enumerate(SWEPT):

@@ -1,7 +1,7 @@
 """The report's words in English and Simplified Chinese: the same files and keys in both, and the rows that have both.
 
-``texts/en.yaml`` and ``texts/en.*.yaml`` hold the words; ``claims_zh.csv`` and ``events_zh.csv`` the Chinese of claims
-and events.
+``texts/en.yaml`` and ``texts/en.*.yaml`` hold the words; ``claims_zh.csv``, ``events_zh.csv`` and ``traps_zh.csv`` the
+Chinese of claims, events and traps of definition.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ class Words:
 
     def trap(self, observable: str, text: str) -> str:
         """An observed series' trap of definition, in the language where it is translated."""
-        return self.term("trap", observable) if f"trap.{observable}" in self.texts else text
+        return _rows(self.language, "traps").get(observable, {}).get("trap") or text
 
 
 @cache
 def _rows(language: str, name: str) -> dict[str, dict[str, str]]:
     """Translated rows of ``name`` by id; none for a language that has no such file."""
     path = FOLDER / f"{name}_{language}.csv"
-    columns = {"claims": ("claim_id", *CLAIM_COLUMNS), "events": ("event_id", "title")}[name]
+    columns = {"claims": ("claim_id", *CLAIM_COLUMNS), "events": ("event_id", "title"), "traps": ("id", "trap")}[name]
     if not path.exists():
         return {}
     return {str(r[columns[0]]): {k: str(r[k] or "") for k in columns} for r in read_rows(path, columns)}
