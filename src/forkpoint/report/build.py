@@ -9,7 +9,7 @@ from pathlib import Path
 
 from forkpoint import __version__
 from forkpoint.catalog import Catalog
-from forkpoint.errors import InputError, MissingExtra
+from forkpoint.errors import InputError, MissingExtra, RunError
 from forkpoint.files import write_atomically
 from forkpoint.report.claims import claims_section
 from forkpoint.report.content import Paragraph, Section
@@ -64,10 +64,10 @@ def chapters() -> dict[str, Chapter]:
 
 
 def chapter_or_reason(name: str, chapter: Chapter, material: Material) -> Section:
-    """A chapter; where an optional part is not installed, a chapter that says which."""
+    """A chapter; where an optional part is not installed or a run fails, a chapter that says which and why."""
     try:
         return chapter(material)
-    except MissingExtra as missing:
+    except (MissingExtra, RunError) as missing:
         if name in ("claims", "law"):
             raise
         title = material.words("missing.title", chapter=material.words(f"{CHAPTER_WORDS.get(name, name)}.title"))

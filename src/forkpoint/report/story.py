@@ -144,8 +144,8 @@ def _figure(name: str, panels: list[Panel], draws: Draws, material: Material) ->
     with canvas(8.4, 3.6 if len(panels) < 3 else 3.7, columns=len(panels)) as (figure, axes):
         for one, panel in zip(np.atleast_1d(axes), panels, strict=True):
             draw_panel(one, panel, draws, material.catalog, words)
-            if len(panels) > 2:
-                one.set_xticks([2020, 2025, 2030, 2035])
+            if len(panels) > 1:
+                one.set_xticks([2020, 2025, 2030, 2035], ["2020", "2025", "2030", "2035"])
         svg = to_svg(figure, alt)
     note = f"{words(f'story.{name}.note')} {score_line(SCORED[name], words)}"
     return Figure(svg, words(f"story.{name}.caption"), alt, note)

@@ -171,6 +171,8 @@ def verdict(observations: Iterable[Observation], *, as_of: dt.date, name: str = 
 def variants(name: str, settings: Sequence[Mapping[str, float]], outputs: Sequence[str]) -> Trajectories:
     """One run for each of ``settings`` (parameters held constant), as the draws of one batch.
 
+    A run that leaves the region in which the equations hold is NaN: its claim is then unmeasured.
+
     Raises InputError for a parameter whose path over time the scenario gives: a constant would hide its history.
     """
     given = inputs(scenario(name))
@@ -180,7 +182,7 @@ def variants(name: str, settings: Sequence[Mapping[str, float]], outputs: Sequen
         raise InputError(f"{name}: {', '.join(dated)} has a path of its own; it cannot be held constant in a batch")
     parameters = world().parameters
     draws = {n: np.array([s.get(n, parameters[n].value) for s in settings], dtype=float) for n in names}
-    return run(name, draws=draws, outputs=tuple(outputs))
+    return run(name, draws=draws, outputs=tuple(outputs), on_error="mark")
 
 
 def misfits(batch: Trajectories, observations: Iterable[Observation], as_of: dt.date) -> Floats:
