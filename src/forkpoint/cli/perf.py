@@ -31,6 +31,9 @@ def _job_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--cp", type=click.IntRange(1), help="Context parallelism."),
             click.option("--micro-batch", type=click.IntRange(1), help="Sequences of a micro-batch."),
             click.option("--recompute", type=_RECOMPUTE, help="Recomputation of activations."),
+            click.option(
+                "--recomputed", type=click.FloatRange(0, 1, min_open=True), help="Share of layers it covers when full."
+            ),
             click.option("--zero", type=click.IntRange(0, 3), help="ZeRO stage."),
             click.option("--schedule", type=_SCHEDULE, help="Pipeline schedule."),
         )

@@ -173,7 +173,8 @@ def _mixers(c: _Config, layers: int, hidden: int, heads: int) -> tuple[Mixer, ..
             found.append(linear_mixer(c.fields, c.where, count, hidden, heads, full.head_dim))
         else:
             window = _window(c) if kind == "window" else None
-            found.append(replace(full, layers=count, window=window))
+            chunked = kind == "window" and bool(c.optional_key("attention_chunk_size"))
+            found.append(replace(full, layers=count, window=window, chunked=chunked))
     return tuple(found)
 
 
@@ -318,7 +319,9 @@ def _feed_forwards(c: _Config, layers: int, hidden: int, gated: bool) -> tuple[F
         shared = width * (c.optional("shared") or (1 if c.kind.startswith("llama4") else 0))
     moe = _moe_layers(c, layers)
     dense = FeedForward(layers - moe, c.optional_key("intermediate_size_mlp") or dense_width, gated)
-    routed = FeedForward(moe, width, gated, experts, float(topk), float(shared))
+    # gpt-oss adds biases to its experts and clamps their gates (keys swiglu_limit, attention_bias).
+    unfused = c.kind == "gpt_oss" or c.flag("swiglu_limit", False)
+    routed = FeedForward(moe, width, gated, experts, float(topk), float(shared), unfused=unfused)
     return (dense, routed) if layers > moe else (routed,)
 
 

@@ -10,6 +10,7 @@ from forkpoint.errors import InputError, UnknownName
 from forkpoint.perf import chip as machines
 from forkpoint.perf import cluster, economics
 from forkpoint.perf.inference_parameters import spread
+from forkpoint.perf.instances import deployments, widening
 from forkpoint.perf.prediction import Prediction
 from forkpoint.perf.prefill_decode import Deployment, Pass, decode, prefill
 from forkpoint.perf.serving import Request, memory_batch, serve
@@ -21,9 +22,10 @@ _OPTIONS = ("input_tokens", "output_tokens", "batch", "precision", "tp", "pp", "
 def predict_inference(
     arch: Architecture, accelerator: Accelerator, chips: int, job: str, options: dict[str, Any]
 ) -> Prediction:
-    """One instance of ``tp`` × ``pp`` chips, as many of them as ``chips`` hold.
+    """As many instances as ``chips`` hold, each of ``tp`` × ``pp`` chips where those are given.
 
-    Without ``tp`` the layout that gives most tokens a second is taken. Raises InputError where none holds the model.
+    Without ``tp`` the layout that gives most tokens a second is taken (mixtures: attention-data
+    ranks with spread experts too). Raises InputError where none holds the model.
     """
     for name in options:
         if name not in _OPTIONS:
@@ -32,9 +34,8 @@ def predict_inference(
     precision = options.get("precision") or "bf16"
     reason: InputError | None = None
     found: list[Prediction] = []
-    for tensor, stages in _layouts(arch, accelerator, chips, options):
+    for d in _layouts(arch, accelerator, chips, precision, options):
         try:
-            d = Deployment(arch, accelerator, precision, tensor=tensor, pipeline=stages)
             found.append(_one(d, chips, job, prompt, made, options))
         except InputError as error:
             reason = error
@@ -43,16 +44,23 @@ def predict_inference(
     return max(found, key=lambda prediction: prediction.rate)
 
 
-def _layouts(arch: Architecture, chip: Accelerator, chips: int, options: dict[str, Any]) -> list[tuple[int, int]]:
+def _layouts(
+    arch: Architecture, chip: Accelerator, chips: int, precision: str, options: dict[str, Any]
+) -> list[Deployment]:
+    """The stated instance, or every layout anybody would try of which the chips hold a whole number."""
+    stages = int(options["pp"]) if options.get("pp") else None
     if options.get("tp"):
-        tensor, stages = int(options["tp"]), int(options.get("pp") or 1)
+        tensor, stages = int(options["tp"]), stages or 1
         if chips % (tensor * stages):
             raise InputError(f"tp {tensor} × pp {stages} does not divide {chips} chips")
-        return [(tensor, stages)]
-    domain = int(chip.scale_up_domain or 8)
-    tensors = [t for t in (1, 2, 4, 8, 16) if t <= max(domain, 8) and chips % t == 0 and arch.heads % t == 0]
-    given = options.get("pp")
-    return [(t, s) for t in tensors for s in ((int(given),) if given else (1, 2, 4)) if chips % (t * s) == 0]
+        return [Deployment(arch, chip, precision, tensor=tensor, pipeline=stages)]
+    domain = max(int(chip.scale_up_domain or 8), 8)
+    if stages:
+        tensors = [t for t in (1, 2, 4, 8, 16) if t <= domain and arch.heads % t == 0]
+        found = [Deployment(arch, chip, precision, tensor=t, pipeline=stages) for t in tensors]
+    else:
+        found = list(deployments(arch, chip, precision))
+    return [d for d in found if chips % d.chips == 0]
 
 
 def _one(d: Deployment, chips: int, job: str, prompt: float, made: float, options: dict[str, Any]) -> Prediction:
@@ -60,7 +68,7 @@ def _one(d: Deployment, chips: int, job: str, prompt: float, made: float, option
     given = options.get("batch")
     most = memory_batch(d, prompt, made if job != "prefill" else 0.0)
     if job == "prefill":
-        batch = float(given or 1)
+        batch = float(given or d.attention_data)
         spent: Pass = prefill(d, prompt, batch)
         seconds, rate = spent.seconds, batch * prompt / spent.seconds * d.pipeline
     elif job == "decode":
@@ -73,7 +81,7 @@ def _one(d: Deployment, chips: int, job: str, prompt: float, made: float, option
         batch, spent, rate = served.batch, served.step, served.output_tokens_per_s
         seconds = (served.ttft_ms + served.tpot_ms * made) / 1e3
     rate *= copies
-    low, high = spread()[job]
+    low, high = (end * widening(d.chip) for end in spread()[job])
     machine = machines.of_accelerator(d.chip)
     wires = cluster.for_chip(machine, options.get("cluster"))
     shares = _shares(spent)
@@ -90,7 +98,7 @@ def _one(d: Deployment, chips: int, job: str, prompt: float, made: float, option
         chip=machine.name,
         chips=chips,
         precision=d.precision,
-        plan=f"tp {d.tensor} · pp {d.pipeline} · {copies:g} instances · {batch:,.0f} sequences each",
+        plan=f"{_named(d)} · {copies:g} instances · {batch:,.0f} sequences each",
         cluster=wires.name,
         unit_seconds=seconds,
         rate=rate,
@@ -106,12 +114,14 @@ def _one(d: Deployment, chips: int, job: str, prompt: float, made: float, option
     )
 
 
+def _named(d: Deployment) -> str:
+    data = f" · {d.attention_data} data ranks" if d.attention_data > 1 else ""
+    return f"tp {d.tensor} · pp {d.pipeline}{data}"
+
+
 def _fits(batch: float, most: float, d: Deployment) -> None:
     if batch > most:
-        raise InputError(
-            f"{batch:,.0f} sequences do not fit: memory holds {most:,.0f} on tp {d.tensor} × pp {d.pipeline} "
-            f"of {d.chip.name}"
-        )
+        raise InputError(f"{batch:,.0f} sequences do not fit: memory holds {most:,.0f} on {_named(d)} of {d.chip.name}")
 
 
 def _shares(spent: Pass) -> dict[str, float]:

@@ -34,7 +34,8 @@ def predict(
 
     Training options: ``sequence``, ``batch`` (sequences a step), ``precision``, ``cluster`` (name or YAML file) and a
     plan (``tp``, ``pp``, ``vpp``, ``ep``, ``cp``, ``micro_batch``, ``recompute``, ``zero``, ``sequence_parallel``,
-    ``schedule``); what the plan leaves open is searched. Inference options: ``input_tokens``, ``output_tokens``,
+    ``schedule``, ``recomputed``: share of layers that full recomputation covers); what the plan leaves open is
+    searched. Inference options: ``input_tokens``, ``output_tokens``,
     ``batch`` (sequences at once), ``precision``, ``tp``, ``pp``. Raises InputError in words.
     """
     if job not in JOBS:
@@ -133,7 +134,19 @@ def _train(model: str | Architecture, chip: str | Chip, chips: int, options: dic
     return training_prediction(job, machine, wires, best, chips)
 
 
-_PLAN = ("tp", "pp", "vpp", "ep", "cp", "micro_batch", "recompute", "zero", "sequence_parallel", "schedule")
+_PLAN = (
+    "tp",
+    "pp",
+    "vpp",
+    "ep",
+    "cp",
+    "micro_batch",
+    "recompute",
+    "zero",
+    "sequence_parallel",
+    "schedule",
+    "recomputed",
+)
 _JOB = ("sequence", "batch", "precision", "cluster", "flash", "adapters", "balanced")
 
 
@@ -152,6 +165,8 @@ def _training_job(
     job = TrainingJob(arch, sequence, float(batch), options.get("precision") or "bf16", **flags)
     machine.peak(job.precision)
     fixed = _numbers({k: options[k] for k in _PLAN if options.get(k) is not None})
+    if "recompute" in fixed:
+        fixed.setdefault("recomputed", 1.0)
     return job, machine, wires, Grid(**{k: (v,) for k, v in fixed.items()})
 
 
@@ -165,7 +180,7 @@ def _numbers(given: dict[str, Any]) -> dict[str, Any]:
             if numbers[field] not in names:
                 raise UnknownName(field, numbers[field], names)
             numbers[field] = names.index(numbers[field])
-    return {k: int(v) for k, v in numbers.items()}
+    return {k: float(v) if k == "recomputed" else int(v) for k, v in numbers.items()}
 
 
 def _id(chip: str | Chip) -> str:

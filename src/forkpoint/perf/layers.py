@@ -103,7 +103,7 @@ def layer_seconds(job: TrainingJob, chip: Chip, cluster: Cluster, plan: Plan, p:
     tokens = plan.micro_batch * job.sequence / plan.cp
     gemm, logits = _gemms(job, chip, plan, tokens, p)
     score, score_back = _scores(job, chip, plan, tokens, p)
-    stream, score_stream = _streams(job, chip, plan, tokens, p)
+    stream, stream_back, score_stream = _streams(job, chip, plan, tokens, p)
     host = _host(job, chip, p)
     tensor = _tensor(job, chip, cluster, plan, tokens, p)
     expert = _experts(job, cluster, plan, tokens, p)
@@ -114,7 +114,7 @@ def layer_seconds(job: TrainingJob, chip: Chip, cluster: Cluster, plan: Plan, p:
     backward = Pass(
         gemm * weights / p.backward_share,
         score_back,
-        2.0 * stream + 1.5 * score_stream,
+        stream_back + 1.5 * score_stream,
         _exposed(2.0 * host, 2.0 * (gemm + score + stream_all)),
         tensor,
         expert,
@@ -170,22 +170,28 @@ def _scores(job: TrainingJob, chip: Chip, plan: Plan, tokens: Any, p: Parameters
     return flops / (rate * p.flash_share), 2.5 * flops / (rate * p.flash_backward_share)
 
 
-def _streams(job: TrainingJob, chip: Chip, plan: Plan, tokens: Any, p: Parameters) -> tuple[Any, Any]:
-    """Seconds of element-wise passes over activations, forward; apart from them those over unfused scores."""
+def _streams(job: TrainingJob, chip: Chip, plan: Plan, tokens: Any, p: Parameters) -> tuple[Any, Any, Any]:
+    """Seconds of element-wise passes over activations, forward and backward; apart those over unfused scores.
+
+    Bytes a number in 16 bit, each operand read or written once. Norm with dropout and residual: 22 forward (4 + 7,
+    twice a layer), 22 backward (6 + 5). Activation between two matrices: 6 forward, 10 backward (gates and product).
+    """
     arch = job.arch
     whole, cut, routed = stream_widths(arch)
     narrow = p.narrow_passes * (chip.bits(job.precision) < 16)
     ranks = np.where(plan.sequence_parallel > 0, plan.tp, 1)
     share = tokens * (22.0 * whole / ranks + (6.0 + narrow) * cut / plan.tp) * p.element_passes
+    back = tokens * (22.0 * whole / ranks + (10.0 + 2.0 * narrow) * cut / plan.tp) * p.element_passes
     if arch.is_moe:
         loose = sum(f.layers * f.topk * f.width for f in arch.feed_forwards if f.unfused)
         passes = routed * (p.expert_passes + narrow) + loose * p.unfused_bytes
-        share = share + tokens / plan.tp * passes * expert_overhead(job, p)
+        permuted = tokens / plan.tp * passes * expert_overhead(job, p)
+        share, back = share + permuted, back + 2.0 * permuted
     bandwidth = stream_bandwidth(chip, p)
     if job.flash:
-        return share / bandwidth, 0.0
+        return share / bandwidth, back / bandwidth, 0.0
     scores = tokens * job.sequence * sum(m.heads * m.layers for m in arch.mixers if m.kind != "linear") / plan.tp
-    return share / bandwidth, scores * p.score_bytes / bandwidth
+    return share / bandwidth, back / bandwidth, scores * p.score_bytes / bandwidth
 
 
 def stream_widths(arch: Architecture) -> tuple[float, float, float]:

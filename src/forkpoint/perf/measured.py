@@ -99,7 +99,8 @@ def _training(row: Measurement) -> tuple[float, float, float, str]:
 def _inference(row: Measurement) -> tuple[float, float, float, str]:
     from forkpoint.perf.inference_rows import predict_inference_row
 
-    return tuple(predict_inference_row(row))
+    found = predict_inference_row(row)
+    return found.value, found.low, found.high, found.bound_by
 
 
 def _skipped(cells: Mapping[str, str | None], reason: str) -> Row:

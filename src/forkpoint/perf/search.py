@@ -208,7 +208,9 @@ def _keep(seconds: np.ndarray, memory: np.ndarray, ok: np.ndarray, keep: int) ->
         return index
     fastest = index[np.argpartition(seconds[index], min(keep, len(index)) - 1)[:keep]]
     front = index[pareto(seconds[index], memory[index])]
-    return np.unique(np.concatenate([fastest, front]))
+    kept = np.zeros(len(ok), dtype=bool)
+    kept[fastest] = kept[front] = True
+    return np.flatnonzero(kept)
 
 
 def pareto(seconds: np.ndarray, memory: np.ndarray) -> np.ndarray:

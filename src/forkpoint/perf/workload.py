@@ -51,7 +51,8 @@ class MatMul(NamedTuple):
 class Mixer:
     """Token mixing in ``layers`` of the model's layers.
 
-    ``softmax``: multi-head, grouped-query or multi-query attention (``kv_heads``), over a ``window`` where it slides.
+    ``softmax``: multi-head, grouped-query or multi-query attention (``kv_heads``), over a ``window`` where it slides;
+    ``chunked`` starts afresh every ``window`` positions instead (Llama 4: half a window of keys on average).
     ``latent``: multi-head latent attention with ranks ``kv_rank`` and ``q_rank`` and a shared rotary part of ``rope``.
     ``linear``: recurrent mixers (lightning, gated delta, KDA, Mamba2) that keep a state of ``state`` numbers a
     layer instead of a cache; ``projections`` are their input and output matrices as (k, n) pairs.
@@ -66,6 +67,7 @@ class Mixer:
     head_dim: float = 128
     v_dim: float = 128
     window: int | None = None
+    chunked: bool = False
     kv_rank: int = 0
     q_rank: int = 0
     rope: int = 0
@@ -105,10 +107,21 @@ class Mixer:
         else:
             yield MatMul("output", self.heads * self.v_dim, h, n, "row", "attention")
 
-    def keys(self, context: Any) -> Any:
-        """Cached positions that a query at length ``context`` attends to (a number or an array)."""
+    def reach(self, context: Any) -> Any:
+        """Most positions that a query at length ``context`` can attend to (a number or an array)."""
         limit = min(x for x in (self.window, self.index, 1 << 60) if x)
         return context if limit >= 1 << 60 else _smaller(context, float(limit))
+
+    def keys(self, context: Any) -> Any:
+        """Cached positions that a query at length ``context`` attends to; in chunks, on average beyond the first."""
+        if not self.chunked or self.window is None:
+            return self.reach(context)
+        return context - (context > self.window) * (context - self.window / 2.0)
+
+    def causal_keys(self, sequence: Any) -> Any:
+        """Positions that a query attends to on average over a sequence, the upper triangle left out."""
+        reach = self.reach(sequence)
+        return reach / 2.0 if self.chunked else reach - reach * reach / (2.0 * sequence)
 
     def cache_width(self) -> float:
         """Numbers cached per token and layer."""
@@ -284,9 +297,7 @@ class Architecture:
         """Forward FLOPs of attention scores for one whole sequence; ``causal`` skips the upper triangle."""
         flops: Any = 0.0
         for m in self.mixers:
-            keys = m.keys(sequence)
-            if m.kind != "linear":
-                keys = keys - keys * keys / (2.0 * sequence) if causal else keys
+            keys = m.causal_keys(sequence) if causal and m.kind != "linear" else m.reach(sequence)
             flops = flops + m.score_flops(sequence, keys)
         return flops
 
