@@ -98,7 +98,7 @@ class DaskCluster:
     def results(self, function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
         """Results as they come; raises what a task raises."""
         futures = [self._client.submit(function, *task, pure=False, retries=LOST) for task in tasks]
-        for future in self._distributed.as_completed(futures):
+        for future in self._distributed.as_completed(futures, loop=self._client.loop):
             yield future.result()
             future.release()
 
