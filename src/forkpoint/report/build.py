@@ -9,7 +9,7 @@ from pathlib import Path
 
 from forkpoint import __version__
 from forkpoint.catalog import Catalog
-from forkpoint.errors import InputError, MissingExtra, RunError
+from forkpoint.errors import ForkpointError, InputError
 from forkpoint.files import write_atomically
 from forkpoint.report.claims import claims_section
 from forkpoint.report.content import Paragraph, Section
@@ -64,14 +64,15 @@ def chapters() -> dict[str, Chapter]:
 
 
 def chapter_or_reason(name: str, chapter: Chapter, material: Material) -> Section:
-    """A chapter; where an optional part is not installed or a run fails, a chapter that says which and why."""
+    """A chapter; where an optional part is not installed, a run fails or a posterior is of another model, one that says so."""
     try:
         return chapter(material)
-    except (MissingExtra, RunError) as missing:
+    except ForkpointError as missing:
         if name in ("claims", "law"):
             raise
         title = material.words("missing.title", chapter=material.words(f"{CHAPTER_WORDS.get(name, name)}.title"))
-        return Section(name, title, [Paragraph(material.words("missing.text", reason=str(missing)), "note")])
+        reason = material.words("missing.text", reason=str(missing))
+        return Section(name, title, [Paragraph(reason, "note")], summary=[f"{title}: {missing}"])
 
 
 def build_report(
