@@ -31,6 +31,7 @@ def calibrate(as_of: dt.datetime, out: Path | None, fast: bool, as_json: bool, a
     from forkpoint.uncertainty.calibrate import fit
     from forkpoint.uncertainty.evidence import evidence
     from forkpoint.uncertainty.posterior_file import mode_table, write_posterior
+    from forkpoint.uncertainty.psis import laplace_check
 
     day = evidence(catalog().observations, as_of.date())
     screen = console()
@@ -53,7 +54,8 @@ def calibrate(as_of: dt.datetime, out: Path | None, fast: bool, as_json: bool, a
     silent = sum(float(str(r["posterior_sd"])) > 0.9 for r in table)
     note = (
         f"misfit {posterior.misfit:.0f} on {posterior.observations} figures, {posterior.prior_misfit:.0f} from priors. "
-        f"posterior_sd 1: the data said nothing; {silent} of {len(table)} parameters are not identified (above 0.9)."
+        f"posterior_sd 1: the data said nothing; {silent} of {len(table)} parameters are not identified (above 0.9). "
+        f"{laplace_check(day, posterior).words}"
     )
     emit_table(told, title=title, note=note)
 

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forkpoint.catalog import read_rows
-from forkpoint.errors import InputError, UnknownName
+from forkpoint.errors import UnknownName
 
 Floats: TypeAlias = NDArray[np.float64]
 TABLE = Path(__file__).parent / "structures.csv"
@@ -205,18 +205,14 @@ def refit(evidence: Any, start: Floats, *, tell: Callable[[int, float], None] = 
 def weigh(as_of: dt.date, tell: Callable[[str], None] = lambda text: None) -> list[dict[str, Any]]:
     """Fit and weigh all structures: the rows of the table."""
     from forkpoint.catalog import catalog
+    from forkpoint.uncertainty.calibrate import fit
     from forkpoint.uncertainty.evidence import evidence
-    from forkpoint.uncertainty.parameters import coordinates
-    from forkpoint.uncertainty.posterior_file import FOLDER, read_posterior
     from forkpoint.world.fitted import model_version
     from forkpoint.world.scenario import LOOPS
 
     day = evidence(catalog().observations, as_of)
     blocks = [observable.id for observable, _ in day.rows]
-    path = FOLDER / f"{as_of.isoformat()}.npz"
-    if not path.exists():
-        raise InputError(f"{path.name}: no posterior of that day ships; the refits start from its mode")
-    start = read_posterior(path, names=tuple(c.name for c in coordinates())).mode
+    start = fit(day).mode
     found: list[Explained] = []
     for loop, switch in [(BASE, ""), *LOOPS.items()]:
         held = replace(day, exogenous={**day.exogenous, switch: 0.0}) if switch else day
