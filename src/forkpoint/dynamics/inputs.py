@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from numbers import Number
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,7 @@ class Grid:
             raise InputError(f"stop={last} is not a whole number of steps of {length} after start={first}")
         return cls(first, length, count)
 
-    @property
+    @cached_property
     def times(self) -> np.ndarray:
         """All times, the last included."""
         return self.start + self.step * np.arange(self.count + 1)
@@ -121,7 +122,9 @@ def parameter_values(
         elif parameter.value is None:
             raise InputError(f"parameter '{name}' has no value: give it as a lever")
         else:
-            values[name] = as_array(model, parameter, parameter.value)
+            if name not in model._declared:
+                model._declared[name] = as_array(model, parameter, parameter.value)
+            values[name] = model._declared[name].copy() if parameter.dims else model._declared[name]
     return values
 
 

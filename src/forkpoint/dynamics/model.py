@@ -77,6 +77,7 @@ class Model:
         self.initial_order = self._initial_order()
         self._systems: dict[int, System] = {}
         self._compiled: dict[Any, Any] = {}
+        self._declared: Values = {}
         self._try()
 
     # --- looking things up -------------------------------------------------------------------------------------------

@@ -39,6 +39,9 @@ class Trajectory(Mapping[str, Any]):
             raise UnknownName("output of this run", name, self.values_by_name)
         return self.values_by_name[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self.values_by_name
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.values_by_name)
 
