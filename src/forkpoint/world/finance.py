@@ -38,10 +38,30 @@ def levy_paid(revenue: Any, levy_rate: Any) -> Any:
     return revenue * levy_rate
 
 
+@stock(dims=("vendor", "region"), unit="USD/chip")
+def stock_price(list_price: Any) -> Any:
+    """Price at which the cards in stock were made to sell: that of the chip then allowed, not of the one still allowed."""
+    return list_price
+
+
+@flow(into="stock_price", dims=("vendor", "region"), unit="USD/chip/year")
+def stock_repricing(stock_price: Any, chip_price: Any, inventory: Any, production: Any, chip_floor: Any) -> Any:
+    """New cards bring their price into the stock. Source: co-flow (Hines 1983; Sterman 2000, chapter 12)."""
+    return (chip_price - stock_price) * production / (inventory + chip_floor)
+
+
+@aux(dims=("vendor", "region"), unit="chip")
+def purchase_commitments(expected_orders: Any, commitment_time: Any) -> Any:
+    """Wafers, memory and packages ordered ahead for a region, in cards."""
+    return expected_orders * commitment_time
+
+
 @aux(unit="USD/year")
-def write_down(write_off: Any, chip_price: Any, writedown_cost_share: Any) -> Any:
-    """Cost of the stock that was written off."""
-    lost = write_off * chip_price * writedown_cost_share
+def write_down(
+    caught_rate: Any, inventory: Any, purchase_commitments: Any, stock_price: Any, writedown_cost_share: Any
+) -> Any:
+    """Cost of caught cards and of the purchases ordered for them, valued as the chip that was caught."""
+    lost = caught_rate * (inventory + purchase_commitments) * stock_price * writedown_cost_share
     return f.total(f.total(lost, over="region"), over="vendor")
 
 

@@ -314,20 +314,35 @@ def inventory(expected_orders: Any, coverage_time: Any) -> Any:
     return expected_orders * coverage_time
 
 
-@flow(outof="inventory", into="cards_written_off", dims=("vendor", "region"), unit="chip/year")
-def write_off(
-    inventory: Any,
+@aux(dims=("vendor", "region"), unit="1/year")
+def caught_rate(
     expected_orders: Any,
+    stock_price: Any,
     order_units: Any,
+    chip_price: Any,
     permission: Any,
     market_access: Any,
+    refusal: Any,
+    us_design: Any,
+    in_china: Any,
     order_floor: Any,
+    price_unit: Any,
     writeoff_time: Any,
 ) -> Any:
-    """Cards that a rule or a refusal has caught: orders fall short of what was expected, and nobody else may buy."""
-    shortfall = (expected_orders - order_units) / (expected_orders + order_units + order_floor)
+    """How fast a rule or a refusal catches stock: the value of orders falls short of the stock's, and nobody else may
+    buy.
+    """
+    expected, placed = expected_orders * stock_price, order_units * chip_price
+    shortfall = (expected - placed) / (expected + placed + order_floor * price_unit)
     caught = f.maximum(shortfall, 0 * shortfall) ** 2
-    return inventory * caught * (1 - permission * market_access) / writeoff_time
+    still_open = permission * market_access * (1 - us_design * in_china * refusal)
+    return caught * (1 - still_open) / writeoff_time
+
+
+@flow(outof="inventory", into="cards_written_off", dims=("vendor", "region"), unit="chip/year")
+def write_off(inventory: Any, caught_rate: Any) -> Any:
+    """Cards that a rule or a refusal has caught."""
+    return inventory * caught_rate
 
 
 @flow(outof="inventory", into="cards", dims=("vendor", "region"), unit="chip/year")
