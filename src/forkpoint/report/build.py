@@ -64,7 +64,7 @@ def chapters() -> dict[str, Chapter]:
 
 
 def chapter_or_reason(name: str, chapter: Chapter, material: Material) -> Section:
-    """A chapter; where an optional part is not installed, a run fails or a posterior is of another model, one that says so."""
+    """A chapter; where a part is not installed, a run fails or a posterior is of another model, one that says so."""
     try:
         return chapter(material)
     except ForkpointError as missing:

@@ -39,7 +39,7 @@ def hindcast_section(material: Material) -> Section:
     blocks: list[Block] = [Paragraph(lead, "lead"), _pictures(found, errors, words), _table(errors, words)]
     blocks += [Paragraph(words("hindcast.misses", count=len(misses)))]
     blocks += [Paragraph(_told(e, words), "note") for e in misses]
-    return Section("hindcast", words("hindcast.title"), blocks, summary=[lead, f"  {_worst(misses, words)}"])
+    return Section("hindcast", words("hindcast.title"), blocks, summary=[lead])
 
 
 @cache
@@ -70,11 +70,6 @@ def _told(error: SeriesError, words: Words) -> str:
         worst=_size(error.worst, error, words), trap=words.trap(error.observable.id, error.observable.trap),
         fitted=words("hindcast.was_fitted" if error.observable.fit else "hindcast.not_fitted"),
     )  # fmt: skip
-
-
-def _worst(misses: list[SeriesError], words: Words) -> str:
-    names = words.list(f"{_name(e, words)} {_size(e.median_absolute_error, e, words).lstrip('+')}" for e in misses[:4])
-    return words("hindcast.largest", count=len(misses), names=names)
 
 
 def _table(errors: list[SeriesError], words: Words) -> Table:

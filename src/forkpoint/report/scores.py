@@ -46,7 +46,12 @@ def scores_section(material: Material) -> Section:
     ]
     blocks += [_pit(table, words), _by_origin(table, words), _by_series(table, words)]
     blocks += [Paragraph(words("scores.misses")), *(Paragraph(line, "note") for line in misses(table, words))]
-    return Section("scores", words("scores.title"), blocks, summary=[lead, f"  {_age(table, words)}"])
+    return Section(
+        "scores",
+        words("scores.title"),
+        blocks,
+        summary=[lead, *([] if table.current else [f"  {words('scores.stale_short')}"])],
+    )
 
 
 def _facts(score: Score) -> dict[str, str | int]:
