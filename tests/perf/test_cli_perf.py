@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -97,3 +98,24 @@ def test_predict_imports_nothing_heavy() -> None:
 def test_help_has_examples() -> None:
     for command in (predict, plan, fit_perf):
         assert "Examples:" in CliRunner().invoke(command, ["--help"]).output
+
+
+def run(*words: str) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(CliRunner().invoke(predict, [*words, "--json"], catch_exceptions=False).output)
+    return answer
+
+
+def test_serving_a_mixture_tries_data_ranks() -> None:
+    words = ("--model", "deepseek-v3", "--chip", "H20", "--chips", "32", "--job", "decode")
+    free = run(*words, "--precision", "fp8")
+    fixed = run(*words, "--precision", "fp8", "--tp", "16")
+    assert "data ranks" in free["plan"]
+    assert free["rate"] >= fixed["rate"]
+
+
+def test_a_share_of_the_layers_is_recomputed() -> None:
+    words = ("--model", "gpt3-175b", "--chip", "A100", "--chips", "64", "--tp", "8", "--pp", "8")
+    layout = ("--micro-batch", "1", "--recompute", "full", "--sequence", "2048", "--batch", "64")
+    whole, half = (run(*words, *layout, *more) for more in ((), ("--recomputed", "0.5")))
+    assert half["rate"] > whole["rate"]
+    assert "50% of layers" in half["plan"]

@@ -99,6 +99,34 @@ def test_recomputation_costs_a_forward_pass() -> None:
     assert float(full) / float(none) == pytest.approx(4 / 3, rel=0.02 + logits * 0)
 
 
+def test_recomputing_half_of_the_layers_costs_half_and_keeps_half() -> None:
+    job = TrainingJob(GPT3, 2048, 1536)
+    base = Plan(tp=8, pp=8, dp=8, micro_batch=1, recompute=0)
+    plans = [base, base.changed(recompute=2, recomputed=0.5), base.changed(recompute=2)]
+    none, half, full = (float(training_step(job, A100, WIRES, p, IDEAL).compute) for p in plans)
+    assert half == pytest.approx((none + full) / 2)
+    assert none < half < full
+    held = [float(training_memory(job, p, P).activations) for p in plans]
+    assert held[1] == pytest.approx((held[0] + held[2]) / 2)
+    assert "recompute full (50% of layers)" in str(plans[1])
+    assert job.hardware_flops(2, 0.5) == pytest.approx((job.hardware_flops(0) + job.hardware_flops(2)) / 2)
+
+
+def test_biased_clamped_experts_cost_memory_traffic_only() -> None:
+    gpt_oss = architectures.named("gpt-oss-120b")
+    fused = replace(gpt_oss, feed_forwards=tuple(replace(f, unfused=False) for f in gpt_oss.feed_forwards))
+    plan = Plan(ep=64, dp=64, micro_batch=4)
+    as_is, plain = (training_step(TrainingJob(a, 4096, 1280), A100, WIRES, plan, P) for a in (gpt_oss, fused))
+    assert float(as_is.memory) > float(plain.memory)
+    assert float(as_is.compute) == float(plain.compute)
+
+
+def test_data_ranks_of_one_host_share_its_jitter() -> None:
+    job = TrainingJob(GPT3, 2048, 1536)
+    assert float(training_step(job, A100, WIRES, Plan(dp=8), P).straggler) == 0.0
+    assert float(training_step(job, A100, WIRES, Plan(tp=8, dp=8), P).straggler) > 0.0
+
+
 def test_bubble_is_the_share_that_the_schedules_promise() -> None:
     # SC21 section 2.2: (p-1)/m of the busy time, divided by v with interleaving
     job = TrainingJob(architectures.named("megatron-1t").with_layers(128), 2048, 512)

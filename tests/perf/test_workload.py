@@ -119,3 +119,16 @@ def _gpt(layers: int, hidden: int, heads: int, vocab: int) -> Architecture:
     size = hidden / heads
     mixer = Mixer(layers, heads=heads, kv_heads=heads, head_dim=size, v_dim=size)
     return Architecture("gpt", layers, hidden, vocab, (mixer,), (FeedForward(layers, 4 * hidden, False),))
+
+
+def test_chunked_attention_sees_half_a_chunk_on_average() -> None:
+    chunked = Mixer(1, heads=8, kv_heads=8, window=8192, chunked=True)
+    sliding = Mixer(1, heads=8, kv_heads=8, window=8192)
+    # the mean of 1, 2, ... 8192 over whole chunks, against the closed form of the causal triangle in the first
+    exact = sum(range(1, 8193)) / 8192
+    assert chunked.causal_keys(65536) == pytest.approx(exact, rel=1e-3)
+    assert chunked.keys(1 << 20) == 4096
+    assert chunked.keys(100) == sliding.keys(100) == 100
+    assert chunked.causal_keys(8192) == sliding.causal_keys(8192) == 4096
+    scout = architectures.named("Llama 4 Scout")
+    assert sum(m.layers for m in scout.mixers if m.chunked) == 36
