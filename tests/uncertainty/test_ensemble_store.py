@@ -26,7 +26,7 @@ RUN = f"""
 import sys
 from forkpoint.uncertainty.stored import run_stored
 if __name__ == "__main__":
-    run_stored({SCENARIOS}, {DRAWS}, sys.argv[1], chunk={CHUNK}, workers=int(sys.argv[2]))
+    run_stored({SCENARIOS}, {DRAWS}, sys.argv[1], chunk={CHUNK}, workers=int(sys.argv[2]), posterior="prior")
 """
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -42,7 +42,7 @@ def program(tmp_path_factory):
 def whole(tmp_path_factory):
     """A store that was computed at one go by one worker."""
     folder = tmp_path_factory.mktemp("whole") / "store"
-    run_stored(SCENARIOS, DRAWS, folder, chunk=CHUNK, workers=1)
+    run_stored(SCENARIOS, DRAWS, folder, posterior="prior", chunk=CHUNK, workers=1)
     return folder
 
 
@@ -77,7 +77,7 @@ def copy(folder, to):
 
 
 def test_a_store_holds_what_memory_holds(whole):
-    found, direct = open_ensemble(whole), fp.ensemble(SCENARIOS, draws=CHUNK)
+    found, direct = open_ensemble(whole), fp.ensemble(SCENARIOS, draws=CHUNK, posterior="prior")
     for name in SCENARIOS:
         stored = found.values("compute_ratio", name)
         assert stored.shape == (69, DRAWS)
@@ -106,7 +106,7 @@ def test_kill_at_random_moments(program, whole, tmp_path):
         process.send_signal(signal.SIGKILL)
         process.wait()
     left = list(folder.glob("done/*/*.json"))
-    run_stored(SCENARIOS, DRAWS, folder, chunk=CHUNK, workers=2)
+    run_stored(SCENARIOS, DRAWS, folder, posterior="prior", chunk=CHUNK, workers=2)
     assert left, "something was computed before the last kill"
     assert {k: v for k, v in fingerprint(folder).items() if "/." not in k} == fingerprint(whole)
 
@@ -123,7 +123,7 @@ def test_damage_is_found_told_and_repaired(whole, here, tmp_path):
     with pytest.raises(InputError, match="chunk 2 of as-it-was/compute_ratio is damaged"):
         open_ensemble(folder).ranges("compute_ratio")
     told = []
-    run_stored(SCENARIOS, DRAWS, folder, chunk=CHUNK, workers=1, tell=told.append)
+    run_stored(SCENARIOS, DRAWS, folder, posterior="prior", chunk=CHUNK, workers=1, tell=told.append)
     assert told[0].startswith("3 damaged chunks")
     assert fingerprint(folder) == fingerprint(whole)
 
@@ -132,18 +132,26 @@ def test_more_draws_keep_those_that_are_there(whole, here, tmp_path):
     folder = copy(whole, tmp_path / "grown")
     before = open_ensemble(folder).values("compute_ratio")
     heard = []
-    run_stored(SCENARIOS, DRAWS + 9, folder, chunk=CHUNK, workers=1, progress=lambda done, _: heard.append(done))
+    run_stored(
+        SCENARIOS,
+        DRAWS + 9,
+        folder,
+        posterior="prior",
+        chunk=CHUNK,
+        workers=1,
+        progress=lambda done, _: heard.append(done),
+    )
     assert heard[0] == 2 * (DRAWS - DRAWS % CHUNK), "whole chunks stay; the last one was not full"
     np.testing.assert_array_equal(open_ensemble(folder).values("compute_ratio")[:, :DRAWS], before)
     with pytest.raises(InputError, match="holds 53 draws already"):
-        run_stored(SCENARIOS, DRAWS, folder, chunk=CHUNK)
+        run_stored(SCENARIOS, DRAWS, folder, posterior="prior", chunk=CHUNK)
 
 
 @pytest.mark.parametrize(
     ("other", "said"),
     [
         ({"seed": 1}, "another seed"),
-        ({"posterior": "prior"}, "another set of parameters"),
+        ({"posterior": "default"}, "another set of parameters"),
         ({"outputs": "compute_ratio"}, "another set of outputs"),
         ({"scenarios": ("as-it-was",)}, "another set of scenarios|another set of parameters"),
         ({"to": 2030}, "another last year"),
@@ -157,7 +165,7 @@ def test_versions_and_parameters_are_never_mixed(whole, other, said, monkeypatch
     asked = {k: v for k, v in other.items() if k not in ("model", "scenarios")}
     before = fingerprint(whole)
     with pytest.raises(InputError, match=said):
-        run_stored(names, DRAWS, whole, chunk=CHUNK, **asked)
+        run_stored(names, DRAWS, whole, chunk=CHUNK, **{"posterior": "prior", **asked})
     assert fingerprint(whole) == before
 
 
@@ -179,11 +187,11 @@ def test_a_full_disk_and_a_folder_that_cannot_be(program, whole, tmp_path, monke
     assert "large" in out.stderr.splitlines()[-1]
     assert not (folder / "done" / "as-it-was" / "3.json").exists()
     monkeypatch.setattr("forkpoint.uncertainty.stored.LocalPool", Here)
-    run_stored(SCENARIOS, DRAWS, folder, chunk=CHUNK)
+    run_stored(SCENARIOS, DRAWS, folder, posterior="prior", chunk=CHUNK)
     assert fingerprint(folder) == fingerprint(whole)
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot write"):
-        run_stored(SCENARIOS, DRAWS, tmp_path / "file" / "store", chunk=CHUNK)
+        run_stored(SCENARIOS, DRAWS, tmp_path / "file" / "store", posterior="prior", chunk=CHUNK)
     with pytest.raises(InputError, match="no ensemble is here"):
         open_ensemble(tmp_path / "nothing")
 
@@ -244,14 +252,14 @@ def test_on_s3(whole, here, monkeypatch):
         import s3fs
 
         s3fs.S3FileSystem().mkdir("bucket")
-        found = run_stored(SCENARIOS, DRAWS, "s3://bucket/deep/store", chunk=CHUNK, workers=1)
+        found = run_stored(SCENARIOS, DRAWS, "s3://bucket/deep/store", posterior="prior", chunk=CHUNK, workers=1)
         np.testing.assert_array_equal(
             found.values("compute_ratio", "full-embargo"), open_ensemble(whole).values("compute_ratio", "full-embargo")
         )
         summarise(found, "s3://bucket/deep/store")
         assert Store("s3://bucket/deep/store").read_bytes("differences.csv")
         with pytest.raises(InputError, match="cannot"):
-            run_stored(SCENARIOS, DRAWS, "s3://no-such-bucket/store", chunk=CHUNK)
+            run_stored(SCENARIOS, DRAWS, "s3://no-such-bucket/store", posterior="prior", chunk=CHUNK)
     finally:
         server.terminate()
         server.wait()
@@ -273,14 +281,14 @@ def test_on_a_cluster_whose_worker_is_killed(whole, tmp_path):
                 os.kill(killed[0], signal.SIGKILL)
 
         address = cluster.scheduler_address
-        run_stored(SCENARIOS, DRAWS, folder, chunk=CHUNK, cluster=address, progress=kill)
+        run_stored(SCENARIOS, DRAWS, folder, posterior="prior", chunk=CHUNK, cluster=address, progress=kill)
     assert killed
     assert fingerprint(folder) == fingerprint(whole)
 
 
 def test_no_scheduler_is_a_sentence(tmp_path):
     with pytest.raises(InputError, match="no Dask scheduler answers"):
-        run_stored(SCENARIOS, DRAWS, tmp_path / "store", chunk=CHUNK, cluster="tcp://127.0.0.1:9")
+        run_stored(SCENARIOS, DRAWS, tmp_path / "store", posterior="prior", chunk=CHUNK, cluster="tcp://127.0.0.1:9")
 
 
 def test_a_request_that_is_none(tmp_path):
