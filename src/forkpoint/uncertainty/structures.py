@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forkpoint.catalog import read_rows
-from forkpoint.errors import UnknownName
+from forkpoint.errors import RunError, UnknownName
 
 Floats: TypeAlias = NDArray[np.float64]
 TABLE = Path(__file__).parent / "structures.csv"
@@ -33,6 +33,8 @@ COLUMNS = (
 )  # fmt: skip
 STEPS = 12
 """Gauss–Newton steps of a refit from the mode with all loops on; a step is halved until it helps."""
+FAILED = 1e3
+"""Misfit an observation (squared errors) above which a fit is no fit: runs that fail count a thousand errors each."""
 KASS_RAFTERY = ((1.0, "do not tell apart"), (3.0, "lean to"), (5.0, "prefer"), (np.inf, "clearly prefer"))
 """Differences of log evidence and their words (Kass & Raftery 1995, JASA 90: 2 ln B of 2, 6 and 10)."""
 
@@ -217,6 +219,8 @@ def weigh(as_of: dt.date, tell: Callable[[str], None] = lambda text: None) -> li
     for loop, switch in [(BASE, ""), *LOOPS.items()]:
         held = replace(day, exogenous={**day.exogenous, switch: 0.0}) if switch else day
         residuals, jacobian, z = refit(held, start)
+        if not switch and residuals @ residuals > FAILED * day.count:
+            raise RunError(f"with all loops on the misfit is {residuals @ residuals:.3g}: the world does not run")
         start = z if not switch else start
         found.append(explain(residuals, jacobian, z, blocks, f"{loop} off" if switch else BASE))
         tell(f"{found[-1].structure}: misfit {found[-1].misfit:.1f}, log evidence {found[-1].log_evidence:.1f}")
