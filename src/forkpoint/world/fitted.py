@@ -13,6 +13,8 @@ from typing import Any
 
 from forkpoint.catalog import read_rows
 from forkpoint.errors import InputError, UnknownName
+from forkpoint.world import model
+from forkpoint.world.model import SECTORS
 from forkpoint.world.reference import FOLDER, references
 
 FITTED = FOLDER / "fitted"
@@ -53,9 +55,10 @@ def fitted_parameters(day: str = DEFAULT) -> dict[str, Any]:
 
 @cache
 def model_version() -> str:
-    """A hash of everything that a run rests on: equations, reference values, exogenous data and tables."""
+    """A hash of all that a run rests on: the sectors' equations, reference values, exogenous data and tables."""
     digest = hashlib.sha256()
-    for path in sorted([*FOLDER.glob("*.py"), FOLDER / "reference.yaml", *FOLDER.glob("exogenous/*"), *_tables()]):
+    sectors = [FOLDER / f"{sector.__name__.rsplit('.', 1)[-1]}.py" for sector in (*SECTORS, model)]
+    for path in sorted([*sectors, FOLDER / "reference.yaml", *FOLDER.glob("exogenous/*"), *_tables()]):
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
