@@ -1,6 +1,7 @@
 """Speed of the engine: against the arithmetic floor of the machine, and other engines on the same exported model.
 
-python bench/bench_dynamics.py            prints two tables; BPTK-Py is compared where it is installed
+python bench/bench_dynamics.py            prints three tables; BPTK-Py is compared where it is installed
+python bench/bench_dynamics.py world      only the world model
 
 All figures are CPU seconds of one process on one core, the best of several repetitions; trust the ratios.
 """
@@ -128,6 +129,41 @@ def own_speed() -> None:
           f"{cpu(lambda: gradient(model, objective, VARIED, ['price']), 15) * 1e3:.2f} ms")  # fmt: skip
 
 
+def world_speed() -> None:
+    """The world model: a single run on NumPy against its equations one by one, and draws of all parameters on JAX."""
+    from forkpoint.dynamics.simulate import _execute
+    from forkpoint.uncertainty.parameters import free_names, reference_array
+    from forkpoint.world.model import world
+    from forkpoint.world.run import inputs, run
+    from forkpoint.world.scenario import scenario
+
+    model, scene = world(), scenario("as-it-was")
+    states = sum(int(np.prod(model.shape(s))) for s in model.stocks)
+    first = cpu(lambda: run(scene), 1)
+    plan = make_plan(model, inputs(scene))
+
+    def one_by_one() -> None:
+        with np.errstate(all="ignore"):
+            _execute(plan)
+
+    whole, slow = cpu(lambda: run(scene), 9), cpu(one_by_one)
+    print(f"world model: {len(model.order)} equations, {states} states, {plan.grid.count} steps")
+    print(f"  NumPy: first run {first * 1e3:.0f} ms (recorded, too), then {whole * 1e3:.0f} ms; "
+          f"equations one by one {slow * 1e3:.0f} ms ({slow / whole:.1f} ×)")  # fmt: skip
+    names = [n for n in free_names() if n in model.parameters]
+    count, rng = 32 * CHUNK, np.random.default_rng(0)
+    samples = {n: reference_array(n)[..., None] * rng.uniform(0.99, 1.01, (*model.shape(n), count)) for n in names}
+    fixed = {n: v for n, v in inputs(scene).items() if n not in samples}
+    outputs = ["domestic_share_units", "nvidia_china_revenue", "largest_training_run", "technology_lead",
+               "nvidia_revenue", "compute_ratio", "standards_leadership", "smic_die_output"]  # fmt: skip
+    options: dict[str, Any] = {"outputs": outputs, "engine": "jax", "chunk": CHUNK, "on_error": "mark"}
+    jax_module().config.update("jax_enable_compilation_cache", False)
+    narrow = {n: v[..., :CHUNK] for n, v in samples.items()}
+    print(f"  JAX: compiled and first run in {cpu(lambda: model.run(fixed, draws=narrow, **options), 1):.1f} CPU-s")
+    speed = count / cpu(lambda: model.run(fixed, draws=samples, **options), 2)
+    print(f"  JAX, {len(names)} parameters drawn, {len(outputs)} outputs, chunk {CHUNK}: {speed:,.0f} runs/CPU-s")
+
+
 def gallery(name: str) -> Model:
     """A model of the gallery."""
     path = Path(__file__).parents[1] / "examples" / "dynamics" / f"{name}.py"
@@ -210,6 +246,10 @@ def peers(name: str) -> None:
 if __name__ == "__main__":
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # one core, as in a pool of one process a core
+    if "world" in sys.argv[1:]:
+        world_speed()
+        sys.exit()
     own_speed()
+    world_speed()
     for model_name in ("bass", "lock_in"):
         peers(model_name)
