@@ -15,6 +15,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
+_FEW = 12
+"""So many names are listed whole where none is near."""
+
 
 class ForkpointError(Exception):
     """Base of all errors that forkpoint raises on purpose."""
@@ -28,8 +31,11 @@ class UnknownName(InputError):
     """A name that nothing carries. The message offers the nearest valid ones."""
 
     def __init__(self, kind: str, name: str, valid: Iterable[str], where: str = "") -> None:
-        self.kind, self.name, self.nearest = kind, name, nearest(name, valid)
+        known = list(dict.fromkeys(valid))
+        self.kind, self.name, self.nearest = kind, name, nearest(name, known)
         hint = f"; did you mean {' or '.join(self.nearest)}?" if self.nearest else ""
+        if not hint and 0 < len(known) <= _FEW:
+            hint = f"; known: {', '.join(known)}"
         super().__init__(f"{where + ': ' if where else ''}no {kind} is called '{name}'{hint}")
 
 

@@ -73,7 +73,9 @@ def require_keys(
     from forkpoint.errors import UnknownName
 
     if not isinstance(mapping, dict):
-        raise InputError(f"{name}: expected a table of keys, got {type(mapping).__name__}")
+        kinds = {"NoneType": "nothing", "list": "a list", "str": "a text"}
+        found = kinds.get(type(mapping).__name__, repr(mapping)[:80])
+        raise InputError(f"{name}: expected a table of keys, found {found}")
     for key in mapping:
         if key not in required and key not in optional:
             raise UnknownName("key", str(key), [*required, *optional], where=name)

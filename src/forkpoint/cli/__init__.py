@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import math
+import os
 import sys
 from importlib import import_module
+from typing import Any, NoReturn
 
 import click
 
@@ -52,8 +57,26 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 """Every command. A line here is all that a new command needs to be found."""
 
 
+def _finite(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """The number of an option; click itself lets NaN and infinity through every range."""
+    for number in value if isinstance(value, tuple) else (value,):
+        if isinstance(number, float) and not math.isfinite(number):
+            raise click.BadParameter(f"{number} is not a finite number", ctx, parameter)
+    return value
+
+
+class _ReaderGone(Exception):
+    """The program that read our output has closed the pipe: it has what it wanted."""
+
+
 class _LazyGroup(click.Group):
     """A group that knows its commands' names and help lines without importing them."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:  # click would exit 1
+            raise _ReaderGone from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -66,6 +89,9 @@ class _LazyGroup(click.Group):
         module, attribute = COMMANDS[cmd_name][1].split(":")
         command = getattr(import_module(f"forkpoint.cli.{module}"), attribute)
         assert isinstance(command, click.Command)
+        for parameter in command.params:
+            if isinstance(parameter.type, click.types.FloatParamType) and parameter.callback is None:
+                parameter.callback = _finite
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -80,7 +106,10 @@ class _LazyGroup(click.Group):
 @click.group(
     cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="forkpoint informs; it is not legal advice.",
+    epilog="""\b
+Exit: 0 answered; 1 a documented "no", a failed check or an optional part not installed;
+2 bad input, or a file that cannot be read or written; 130 stopped.
+forkpoint informs; it is not legal advice.""",
 )
 @click.version_option(__version__, prog_name="forkpoint")
 def forkpoint() -> None:
@@ -94,19 +123,43 @@ def forkpoint() -> None:
 
 
 def main() -> None:
-    """Run the command line; an error on purpose is one sentence on stderr, never a traceback."""
+    """Run the command line; whatever goes wrong is one sentence on stderr, never a traceback.
+
+    Exit codes: 0 answered (also when the reader of a pipe has closed it), 1 a documented "no", a failed check or an
+    optional part that is not installed, 2 bad input or a file that cannot be read or written, 130 stopped.
+    """
     try:
         code = forkpoint.main(standalone_mode=False)
-    except click.exceptions.Abort:
-        print("stopped", file=sys.stderr)
-        sys.exit(130)
+        sys.stdout.flush()
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        _leave("stopped", 130)
     except click.ClickException as error:
         error.show()
-        sys.exit(2)
+        _leave("", 2)
     except ForkpointError as error:
-        print(f"forkpoint: {error}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, InputError) else 1)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+        _leave(f"forkpoint: {error}", 2 if isinstance(error, InputError) else 1)
+    except _ReaderGone:
+        _leave("", 0)
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            _leave("", 0)
+        _leave(f"forkpoint: {_in_words(error)}", 2)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _in_words(error: OSError) -> str:
+    """An error of the system as a sentence that names the file, where there is one."""
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename}: {reason}" if error.filename else f"cannot write the answer: {reason}"
+
+
+def _leave(message: str, code: int) -> NoReturn:
+    """Say ``message`` and exit; what a closed or full output cannot take is dropped without another complaint."""
+    if message:
+        print(message, file=sys.stderr)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with contextlib.suppress(OSError, ValueError):  # an output that is no file has no number
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)

@@ -12,7 +12,12 @@ from forkpoint.errors import InputError
 _SHOWN = 50
 
 
-@click.group()
+@click.group(
+    epilog="""\b
+Examples:
+  forkpoint data check
+  forkpoint data check my/accelerators.csv --json"""
+)
 def data() -> None:
     """Work with catalogue files."""
 

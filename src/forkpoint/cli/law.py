@@ -147,10 +147,11 @@ def print_finding(finding: Finding) -> None:
     if o.prc_gate:
         lines.append(f"  China's gate     {o.prc_gate}")
     if finding.settles:
-        lines.append(f"  would settle it  {'; '.join(finding.settles)}")
-    lines += [f"  look into        {flag}" for flag in finding.flags]
+        lines.append(click.wrap_text("; ".join(finding.settles), 100, "  would settle it  ", " " * 19))
+    lines += [click.wrap_text(flag, 100, "  look into        ", " " * 19) for flag in finding.flags]
     lines.append(f"  evidence         grade {finding.grade or '–'}, the weakest clause that decided")
-    lines.append(f"  taken            {'; '.join(finding.assumptions)}")
+    taken = "; ".join(finding.assumptions)
+    lines.append(click.wrap_text(taken, 100, "  taken            ", " " * 19))
     lines.append("Informs, never clears; not legal advice.")
     click.echo("\n".join(lines))
 
@@ -178,7 +179,12 @@ def _check_cases(path: str, out: str | None, law: Law, options: dict[str, Any], 
     click.echo(f"{len(rows)} cases answered, written to {out}")
 
 
-@click.command(epilog="Example: forkpoint timeline H20 --to CN")
+@click.command(
+    epilog="""\b
+Examples:
+  forkpoint timeline H20 --to CN
+  forkpoint timeline "RTX 4090" --to CN --csv"""
+)
 @click.argument("chip")
 @click.option("--sku", default="", help="Variant of the chip, such as SXM, PCIe or 80GB.")
 @question_options
@@ -206,7 +212,12 @@ def timeline(chip: str, sku: str, as_json: bool, as_csv: bool, **options: Any) -
     emit_table(rows, columns=columns, title=title, note=_NOTE, as_json=as_json, as_csv=as_csv)
 
 
-@click.command(epilog="Example: forkpoint matrix A100 H100 A800 H800 H20 910B --to CN")
+@click.command(
+    epilog="""\b
+Examples:
+  forkpoint matrix A100 H100 A800 H800 H20 910B --to CN
+  forkpoint matrix --on 2023-11-16 --on 2023-11-17 --to AE --json"""
+)
 @click.argument("chips", nargs=-1)
 @click.option("--on", "days", multiple=True, metavar="DATE", help="A day to show; may be given often.")
 @click.option("--to", default="CN", show_default=True, metavar="COUNTRY", help="Destination, code or name.")
@@ -243,7 +254,12 @@ def matrix(
     click.echo(_NOTE)
 
 
-@click.command(epilog="Example: forkpoint diff 2023-11-16 2023-11-17 --to CN")
+@click.command(
+    epilog="""\b
+Examples:
+  forkpoint diff 2023-11-16 2023-11-17 --to CN
+  forkpoint diff 2026-11-01 2027-01-01 --to CN --reform reform.yaml"""
+)
 @click.argument("before")
 @click.argument("after")
 @click.option("--to", default="CN", show_default=True, metavar="COUNTRY", help="Destination, code or name.")

@@ -89,7 +89,7 @@ def emit_step(root: Step, *, title: str = "") -> None:
 
 def print_json(value: Any) -> None:
     """Print ``value`` as JSON (UTF-8, no NaN: an undefined number is null)."""
-    print(json.dumps(_finite(value), ensure_ascii=False, indent=2, default=str))
+    print(json.dumps(_finite(value), ensure_ascii=False, indent=2, allow_nan=False, default=_plain))
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]], columns: Iterable[str] | None = None) -> str:
@@ -98,7 +98,7 @@ def to_csv(rows: Sequence[Mapping[str, Any]], columns: Iterable[str] | None = No
     stream = io.StringIO()
     writer = csv.DictWriter(stream, fieldnames=names, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
-    writer.writerows({k: "" if v is None else v for k, v in row.items()} for row in rows)
+    writer.writerows({k: "" if v is None else _finite(v) for k, v in row.items()} for row in rows)
     return stream.getvalue()
 
 
@@ -121,15 +121,29 @@ def console() -> Any:
     """The terminal, or 100 columns where the output is piped."""
     from rich.console import Console
 
+    class Screen(Console):
+        def on_broken_pipe(self) -> None:
+            raise  # again, inside rich's handler: main() ends quietly with 0, rich would end with 1
+
     piped = not sys.stdout.isatty()
-    return Console(width=100 if piped else None, highlight=False, markup=True)
+    return Screen(width=100 if piped else None, highlight=False, markup=True)
+
+
+def significant(value: float) -> float:
+    """``value`` to ten significant digits: more than any datum here carries, without the noise of binary."""
+    return float(f"{value:.10g}")
 
 
 def _finite(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
+    if isinstance(value, float):
+        return significant(value) if math.isfinite(value) else None
     if isinstance(value, Mapping):
         return {str(k): _finite(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_finite(v) for v in value]
     return value
+
+
+def _plain(value: Any) -> Any:
+    """An array or a number of an array as JSON's own; anything else as its text."""
+    return _finite(value.tolist()) if hasattr(value, "tolist") else str(value)

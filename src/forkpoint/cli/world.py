@@ -12,7 +12,14 @@ from forkpoint.cli.output import emit_step, emit_table, json_option, machine_opt
 HEADLINE = ("2022", "2023", "2024", "2025", "2027", "2030", "2035")
 
 
-@click.command()
+@click.command(
+    epilog="""\b
+Examples:
+  forkpoint run as-it-was
+  forkpoint run as-it-was full-embargo no-controls
+  forkpoint run as-it-was --lever licence_fee=0.25@2026Q1 --lever licence_openness=1@2026Q1
+  forkpoint run as-it-was --out results --csv --netcdf --iamc"""
+)
 @click.argument("names", metavar="SCENARIO...", nargs=-1)
 @click.option("--lever", "levers", multiple=True, metavar="NAME=VALUE[@DATE]", help="Turn a lever, from a date on.")
 @click.option("--to", type=int, default=2035, show_default=True, help="Last year.")
@@ -33,14 +40,7 @@ def run(
     prior: bool,
     as_json: bool,
 ) -> None:
-    """Run scenarios and compare them on the same axes (default: as-it-was).
-
-    \b
-    forkpoint run as-it-was
-    forkpoint run as-it-was full-embargo no-controls
-    forkpoint run as-it-was --lever licence_fee=0.25@2026Q1 --lever licence_openness=1@2026Q1
-    forkpoint run as-it-was --out results --csv --netcdf --iamc
-    """
+    """Run scenarios and compare them on the same axes (default: as-it-was)."""
     from forkpoint.errors import InputError
     from forkpoint.world import results
     from forkpoint.world.run import run as run_scenario
@@ -71,14 +71,14 @@ def run(
         emit_table(results.partings(runs), title="Where they part (first quarter that differs by more than 5 %)")
 
 
-@click.command()
+@click.command(
+    epilog="""\b
+Examples:
+  forkpoint scenarios"""
+)
 @machine_options
 def scenarios(as_json: bool, as_csv: bool) -> None:
-    """List the scenarios that ship, each with the question it answers.
-
-    \b
-    forkpoint scenarios
-    """
+    """List the scenarios that ship, each with the question it answers."""
     from forkpoint.world.scenario import scenario, scenario_names
 
     found = [scenario(name) for name in scenario_names()]
@@ -86,16 +86,16 @@ def scenarios(as_json: bool, as_csv: bool) -> None:
     emit_table(rows, as_json=as_json, as_csv=as_csv)
 
 
-@click.command()
+@click.command(
+    epilog="""\b
+Examples:
+  forkpoint levers
+  forkpoint levers --all --csv"""
+)
 @click.option("--all", "everything", is_flag=True, help="Every parameter, not only policy levers and loop switches.")
 @machine_options
 def levers(everything: bool, as_json: bool, as_csv: bool) -> None:
-    """List levers: unit, range, present value, meaning, source.
-
-    \b
-    forkpoint levers
-    forkpoint levers --all --csv
-    """
+    """List levers: unit, range, present value, meaning, source."""
     from forkpoint.world.levers import levers as policy
     from forkpoint.world.levers import settable
     from forkpoint.world.run import value_now
@@ -110,18 +110,18 @@ def levers(everything: bool, as_json: bool, as_csv: bool) -> None:
     emit_table(rows, columns=columns, as_json=as_json, as_csv=as_csv)
 
 
-@click.command()
+@click.command(
+    epilog="""\b
+Examples:
+  forkpoint equations
+  forkpoint equations supply
+  forkpoint equations --markdown > equations.md"""
+)
 @click.argument("sector", required=False)
 @click.option("--markdown", is_flag=True, help="The whole page as Markdown.")
 @machine_options
 def equations(sector: str | None, markdown: bool, as_json: bool, as_csv: bool) -> None:
-    """List the equations: kind, unit, inputs, meaning, source.
-
-    \b
-    forkpoint equations
-    forkpoint equations supply
-    forkpoint equations --markdown > equations.md
-    """
+    """List the equations: kind, unit, inputs, meaning, source."""
     from forkpoint.errors import UnknownName
     from forkpoint.world.equations import equation_rows, page, sectors
 
@@ -135,7 +135,12 @@ def equations(sector: str | None, markdown: bool, as_json: bool, as_csv: bool) -
     emit_table(rows, columns=columns, as_json=as_json, as_csv=as_csv)
 
 
-@click.command()
+@click.command(
+    epilog="""\b
+Examples:
+  forkpoint explain domestic_share_units --scenario as-it-was
+  forkpoint explain nvidia_china_revenue --scenario as-it-was --versus full-embargo --at 2027Q1"""
+)
 @click.argument("variable")
 @click.option("--scenario", "name", default="as-it-was", show_default=True, help="Scenario.")
 @click.option("--versus", help="Another scenario to lay beside it.")
@@ -143,12 +148,7 @@ def equations(sector: str | None, markdown: bool, as_json: bool, as_csv: bool) -
 @click.option("--lever", "turned", multiple=True, metavar="NAME=VALUE[@DATE]", help="Turn a lever, from a date on.")
 @json_option
 def explain(variable: str, name: str, versus: str | None, date: str, turned: tuple[str, ...], as_json: bool) -> None:
-    """Why a variable is what it is: its equation, its inputs with values and sources, the loops through it.
-
-    \b
-    forkpoint explain domestic_share_units --scenario as-it-was
-    forkpoint explain nvidia_china_revenue --scenario as-it-was --versus full-embargo --at 2027Q1
-    """
+    """Why a variable is what it is: its equation, its inputs with values and sources, the loops through it."""
     from forkpoint.world.explain import explain as explain_variable
 
     step = explain_variable(variable, name, versus=versus, at=date, levers=turned)
@@ -158,18 +158,18 @@ def explain(variable: str, name: str, versus: str | None, date: str, turned: tup
     emit_step(step)
 
 
-@click.command()
+@click.command(
+    epilog="""\b
+Examples:
+  forkpoint loops
+  forkpoint loops --on domestic_share_units --at 2025Q2"""
+)
 @click.option("--scenario", "name", default="as-it-was", show_default=True, help="Scenario.")
 @click.option("--on", "variable", help="Switch each loop off and say how far this variable moves.")
 @click.option("--at", "date", default="2025Q2", show_default=True, help="Quarter of the comparison.")
 @machine_options
 def loops(name: str, variable: str | None, date: str, as_json: bool, as_csv: bool) -> None:
-    """List the nineteen loops: what each says, its path, its switch; with --on, how much of a variable it carries.
-
-    \b
-    forkpoint loops
-    forkpoint loops --on domestic_share_units --at 2025Q2
-    """
+    """List the nineteen loops: what each says, its path, its switch; with --on, how much of a variable it carries."""
     from forkpoint.world.loops import effects, loop_rows
 
     if variable is None:

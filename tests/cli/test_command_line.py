@@ -1,0 +1,117 @@
+"""The command line as a whole: exit codes, closed pipes, full disks, Ctrl-C, help with examples, machine output."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import math
+import os
+import re
+import sys
+
+import click
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import forkpoint.cli as command_line
+from forkpoint.cli import COMMANDS, forkpoint, main
+from forkpoint.cli.output import print_json, to_csv
+from forkpoint.errors import MissingExtra, RunError, UnknownName
+
+
+def exit_of(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """The exit code of ``main`` as the shell sees it."""
+    monkeypatch.setattr(sys, "argv", ["forkpoint", *arguments])
+    with pytest.raises(SystemExit) as left:
+        main()
+    return int(left.value.code or 0)
+
+
+def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> int:
+    """The exit code where a command raises ``error``."""
+
+    @click.command()
+    def broken() -> None:
+        raise error
+
+    monkeypatch.setattr(command_line, "broken", broken, raising=False)
+    monkeypatch.setitem(COMMANDS, "chips", ("What is known", "__init__:broken", ""))
+    monkeypatch.setattr(command_line, "import_module", lambda _: command_line)
+    return exit_of(monkeypatch, "chips")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (KeyboardInterrupt(), 130, "stopped"),
+        (click.exceptions.Abort(), 130, "stopped"),
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), 2, "cannot write the answer: No space left on device"),
+        (PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/locked"), 2, "/locked: Permission denied"),
+        (BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)), 0, ""),
+        (MissingExtra("jax", "world"), 1, "pip install 'forkpoint[world]'"),
+        (RunError("stock below zero"), 1, "stock below zero"),
+        (UnknownName("chip", "H2O", ["H20"]), 2, "did you mean H20?"),
+    ],
+)
+def test_every_end_has_its_code_and_one_sentence(monkeypatch, capsys, error, code, said):
+    assert raising(monkeypatch, error) == code
+    err = capsys.readouterr().err.strip()
+    assert said in err
+    assert len(err.splitlines()) <= 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [("check", "H20", "--json"), ("check", "H20"), ("chips", "H20"), ("chips", "--csv")]
+)
+def test_a_full_disk_behind_standard_output_is_told(monkeypatch, capsys, arguments):
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(sys, "stdout", Full())
+    assert exit_of(monkeypatch, *arguments) == 2
+    assert "No space left on device" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [("chips",), ("chips", "--json"), ("chips", "--csv")])
+def test_a_reader_that_leaves_early_is_no_error(monkeypatch, capsys, arguments):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w", encoding="utf-8") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        assert exit_of(monkeypatch, *arguments) == 0
+        monkeypatch.undo()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), pipe.fileno())
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("number", ["nan", "inf"])
+def test_an_option_takes_finite_numbers_only(monkeypatch, capsys, number):
+    assert exit_of(monkeypatch, "compare", "H20", "--with", "H100", "--tpot", number) == 2
+    assert "not a finite number" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_every_help_has_examples_that_name_the_command(verb):
+    shown = CliRunner().invoke(forkpoint, [verb, "--help"], terminal_width=100)
+    assert shown.exit_code == 0
+    assert re.search(rf"Examples?:\s+forkpoint {verb}\b", shown.output)
+
+
+def test_machine_output_is_plain():
+    noisy = {"share": 499.99999999999994, "none": math.nan, "pair": (0.1 + 0.2, np.float32(0.5)), "grid": np.eye(1)}
+    result = CliRunner().invoke(click.Command("x", callback=lambda: print_json(noisy)))
+    assert json.loads(result.output) == {"share": 500.0, "none": None, "pair": [0.3, 0.5], "grid": [[1.0]]}
+    assert to_csv([{"a": 0.1 + 0.2, "b": math.nan}, {"a": 1, "b": "昇腾\n910B"}]) == 'a,b\n0.3,\n1,"昇腾\n910B"\n'
+
+
+def test_few_valid_names_are_listed():
+    assert str(UnknownName("verdict", "zzz", ["true", "false"])).endswith("; known: true, false")
+    assert "known" not in str(UnknownName("chip", "zzz", [f"chip {n}" for n in range(40)]))
+
+
+def test_a_long_answer_of_check_fits_a_hundred_columns():
+    lines = CliRunner().invoke(forkpoint, ["check", "H20", "--on", "2025-04-10"]).output.splitlines()
+    assert max(map(len, lines)) <= 100
