@@ -128,8 +128,10 @@ def budget_release(budget: Any) -> Any:
 
 @flow(outof="backlog", into="spending_withdrawn", dims=("region",), unit="USD/year")
 def withdrawal(backlog: Any, order_time: Any, withdrawal_time: Any, budget: Any, smoothing_spend: Any) -> Any:
-    """Waiting money beyond the usual order time that goes to other uses."""
-    return f.smooth_positive(backlog - order_time * budget, order_time * smoothing_spend) / withdrawal_time
+    """Waiting money beyond the usual order time that goes to other uses; none where none waits."""
+    width = order_time * smoothing_spend
+    excess = f.smooth_positive(backlog - order_time * budget, width) * backlog / (backlog + width)
+    return excess / withdrawal_time
 
 
 spending_withdrawn = account(

@@ -40,14 +40,17 @@ def levy_paid(revenue: Any, levy_rate: Any) -> Any:
 
 @stock(dims=("vendor", "region"), unit="USD/chip")
 def stock_price(list_price: Any) -> Any:
-    """Price at which the cards in stock were made to sell: that of the chip then allowed, not of the one still allowed."""
+    """Price for which the cards in stock were made: that of the chip then allowed, not of the one still allowed."""
     return list_price
 
 
 @flow(into="stock_price", dims=("vendor", "region"), unit="USD/chip/year")
-def stock_repricing(stock_price: Any, chip_price: Any, inventory: Any, production: Any, chip_floor: Any) -> Any:
-    """New cards bring their price into the stock. Source: co-flow (Hines 1983; Sterman 2000, chapter 12)."""
-    return (chip_price - stock_price) * production / (inventory + chip_floor)
+def stock_repricing(
+    stock_price: Any, chip_price: Any, inventory: Any, production: Any, commitment_time: Any, chip_floor: Any
+) -> Any:
+    """New cards bring their price into stock and cards on order. Source: co-flow (Sterman 2000, chapter 12)."""
+    held = inventory + production * commitment_time + chip_floor
+    return (chip_price - stock_price) * production / held
 
 
 @aux(dims=("vendor", "region"), unit="chip")

@@ -253,7 +253,7 @@ def hbm_expansion(
 ) -> Any:
     """Chinese HBM grows as an S-curve from the start of volume output."""
     started = f.smooth_step(time, hbm_start, hbm_start_width)
-    return started * hbm_capacity * hbm_growth * hbm_push * (1 - hbm_capacity / (hbm_limit * hbm_push))
+    return started * hbm_capacity * hbm_growth * (hbm_push - hbm_capacity / hbm_limit)
 
 
 @flow(into="hbm_stock", unit="stack/year")
