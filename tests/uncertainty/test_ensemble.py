@@ -97,7 +97,7 @@ def test_outputs_from_words():
     assert set(outputs_of(None)) <= set(headline_outputs()), "what is kept is what the summary shows"
     with pytest.raises(UnknownName, match="compute_ratio"):
         outputs_of("compute_ratoi")
-    with pytest.raises(UnknownName, match="cn"):
+    with pytest.raises(UnknownName, match="cm"):
         outputs_of("usable_compute[cm]")
     with pytest.raises(InputError, match="VARIABLE"):
         outputs_of("usable compute")
