@@ -115,3 +115,22 @@ def test_few_valid_names_are_listed():
 def test_a_long_answer_of_check_fits_a_hundred_columns():
     lines = CliRunner().invoke(forkpoint, ["check", "H20", "--on", "2025-04-10"]).output.splitlines()
     assert max(map(len, lines)) <= 100
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00\x99\xff", b"case_id,kind\n1,x\n", None])
+def test_observations_that_cannot_be_read_are_refused_by_their_name(monkeypatch, capsys, tmp_path, content):
+    file = tmp_path / "later.csv"
+    if content is not None:
+        file.write_bytes(content)
+    assert exit_of(monkeypatch, "score", str(file)) == 2
+    assert "later.csv" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["score", "calibrate"])
+def test_a_day_before_the_world_begins_is_refused(monkeypatch, capsys, verb):
+    assert exit_of(monkeypatch, verb, "--as-of", "1990-01-01") == 2
+    assert "starts in 2019" in capsys.readouterr().err
+
+
+def test_every_lever_is_listed_also_those_with_two_dimensions():
+    assert len(json.loads(CliRunner().invoke(forkpoint, ["levers", "--all", "--json"]).output)) > 50

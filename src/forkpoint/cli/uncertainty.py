@@ -12,6 +12,7 @@ from forkpoint.cli.output import console, emit_table, machine_options, print_jso
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 _CUTOFF = "2025-11-01"
+_FIRST_YEAR = 2019
 
 
 @click.command(
@@ -33,6 +34,7 @@ def calibrate(as_of: dt.datetime, out: Path | None, fast: bool, as_json: bool, a
     from forkpoint.uncertainty.posterior_file import mode_table, write_posterior
     from forkpoint.uncertainty.psis import laplace_check
 
+    _known_by(as_of)
     day = evidence(catalog().observations, as_of.date())
     screen = console()
     with screen.status(f"fit to {day.count} figures") as status:
@@ -123,16 +125,22 @@ def score(
     """Freeze what was known on a day, forecast what came later, and score it against naive rules."""
     from forkpoint.catalog import catalog
     from forkpoint.catalog.load import check_file
-    from forkpoint.files import write_atomically
+    from forkpoint.errors import InputError
+    from forkpoint.files import read_text, write_atomically
     from forkpoint.uncertainty import score as scoring
 
     history = catalog().observations
     later: list[Any] = list(history)
     if observations is not None:
-        text = observations.read_text(encoding="utf-8-sig") if observations.exists() else None
-        later, errors = check_file(Path("observations.csv") if text is not None else observations, text=text)
+        text = read_text(observations)
+        try:
+            later, errors = check_file(Path("observations.csv"), text=text)
+        except InputError as error:
+            raise InputError(f"{observations}, read as {error}") from error
         if errors:
-            raise errors[0]
+            raise InputError(f"{observations}, read as {errors[0]}")
+    if not rolling:
+        _known_by(as_of)
     days = scoring.ORIGINS if rolling else (as_of.date(),)
     screen = console()
     found = []
@@ -150,6 +158,14 @@ def score(
         emit_table(rows, as_csv=True)
         return
     _print_scores(found)
+
+
+def _known_by(as_of: dt.datetime) -> None:
+    """Raises InputError where the day lies before the model's first year: nothing was known to fit to."""
+    from forkpoint.errors import InputError
+
+    if as_of.year < _FIRST_YEAR:
+        raise InputError(f"--as-of {as_of:%Y-%m-%d}: the world starts in {_FIRST_YEAR}; nothing is known before")
 
 
 def _print_scores(found: list[Any]) -> None:

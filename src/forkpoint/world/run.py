@@ -67,7 +67,12 @@ def value_now(name: str) -> float | str:
     value = {**fitted_parameters(), **history()}.get(name, references()[name].value)
     if isinstance(value, Mapping) and all(isinstance(k, int | float) for k in value):
         value = value[max(value)]
-    return ", ".join(f"{k} {v:g}" for k, v in value.items()) if isinstance(value, Mapping) else float(value)
+    return _by_label(value) if isinstance(value, Mapping) else float(value)
+
+
+def _by_label(value: Mapping[str, Any]) -> str:
+    """An array's values by label as text; a second dimension in brackets."""
+    return ", ".join(f"{k} ({_by_label(v)})" if isinstance(v, Mapping) else f"{k} {v:g}" for k, v in value.items())
 
 
 def settings_of(levers: Mapping[str, Any] | Iterable[str | Setting] | None) -> list[Setting]:
