@@ -1,6 +1,6 @@
 """How fast the world runs: one run on NumPy and on JAX, a thousand draws, a cold and a warm command. Prints ratios.
 
-    python bench/bench_world.py
+python bench/bench_world.py
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def _finite(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
     """The number of an option; click itself lets NaN and infinity through every range."""
     for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, float) and not math.isfinite(number):
-            raise click.BadParameter(f"{number} is not a finite number", ctx, parameter)
+            raise InputError(f"{parameter.opts[-1]}: {number} is not a finite number")
     return value
 
 
