@@ -65,4 +65,4 @@ def model_version() -> str:
 
 
 def _tables() -> list[Path]:
-    return list(FOLDER.glob("tables/*"))
+    return [path for path in FOLDER.glob("tables/*") if path.is_file()]  # __pycache__ lies there too
