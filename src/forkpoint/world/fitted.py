@@ -58,11 +58,9 @@ def model_version() -> str:
     """A hash of all that a run rests on: the sectors' equations, reference values, exogenous data and tables."""
     digest = hashlib.sha256()
     sectors = [FOLDER / f"{sector.__name__.rsplit('.', 1)[-1]}.py" for sector in (*SECTORS, model)]
-    for path in sorted([*sectors, FOLDER / "reference.yaml", *FOLDER.glob("exogenous/*"), *_tables()]):
+    for path in sorted(
+        [*sectors, FOLDER / "reference.yaml", *FOLDER.glob("exogenous/*.csv"), *FOLDER.glob("tables/*.csv")]
+    ):
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
-
-
-def _tables() -> list[Path]:
-    return [path for path in FOLDER.glob("tables/*") if path.is_file()]  # __pycache__ lies there too
