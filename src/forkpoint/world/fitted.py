@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 import hashlib
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from forkpoint.catalog import read_rows
