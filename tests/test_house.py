@@ -106,3 +106,12 @@ def test_no_file_is_too_long():
     for path in SOURCE.rglob("*.py"):
         lines = len(path.read_text(encoding="utf-8").splitlines())
         assert lines <= 500, f"{path.relative_to(ROOT)} has {lines} lines: split it into two nouns"
+
+
+def test_the_verbs_take_names():
+    import forkpoint as fp
+
+    assert fp.check("H20", to="CN", on="2025-04-10").licence_required == "yes"
+    assert fp.derive("H100", to="CN", on="2023-12-01").best.tpp < 2400
+    assert fp.compare("H20", "H100", "deepseek-v3", "serve").count > 1
+    assert fp.catalog().accelerator("H20").mem_gb == 96

@@ -18,7 +18,7 @@ _PUBLIC = {
     "derive": "forkpoint.rules.derivation:derive",
     "predict": "forkpoint.perf.jobs:predict",
     "plan": "forkpoint.perf.jobs:plan",
-    "compare": "forkpoint.perf.equivalence:equivalent",
+    "compare": "forkpoint.perf.jobs:compare",
     "run": "forkpoint.world.run:run",
     "ensemble": "forkpoint.uncertainty.ensemble:ensemble",
 }

@@ -11,7 +11,7 @@ from typing import Any
 _PUBLIC = {
     "predict": "forkpoint.perf.jobs:predict",
     "plan": "forkpoint.perf.jobs:plan",
-    "compare": "forkpoint.perf.equivalence:equivalent",
+    "compare": "forkpoint.perf.jobs:compare",
     "Architecture": "forkpoint.perf.workload:Architecture",
     "Prediction": "forkpoint.perf.prediction:Prediction",
 }

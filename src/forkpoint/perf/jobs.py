@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from forkpoint.catalog import catalog
 from forkpoint.errors import InputError, UnknownName
@@ -21,6 +21,9 @@ from forkpoint.perf.prediction import Prediction, shares_of
 from forkpoint.perf.search import Grid, SearchResult, search
 from forkpoint.perf.training import training_step
 from forkpoint.perf.workload import Architecture
+
+if TYPE_CHECKING:
+    from forkpoint.perf.equivalence import Equivalent
 
 JOBS = ("train", "prefill", "decode", "serve")
 TOKENS_A_STEP = 4 * 2**20
@@ -72,6 +75,19 @@ def plan(
     """The best plans for training: the whole grid, or what the given plan fields leave of it."""
     job, machine, wires, grid = _training_job(model, chip, options)
     return search(job, machine, wires, chips, parameters(), grid=grid, keep=keep, progress=progress)
+
+
+def compare(chip: str, other: str, model: str | Architecture, job: str = "serve") -> Equivalent:
+    """How many of ``chip`` do the work of one ``other`` on ``model`` (job: train, prefill, decode or serve), by name.
+
+    Raises InputError where ``other`` cannot do the job at all, UnknownName for a name that nothing carries.
+    """
+    from forkpoint.perf.equivalence import equivalent
+
+    if job not in JOBS:
+        raise UnknownName("job", job, JOBS)
+    known = catalog()
+    return equivalent(architecture_of(model), known.accelerator(chip), known.accelerator(other), cast("Any", job))
 
 
 def training_prediction(job: TrainingJob, machine: Chip, wires: Cluster, chosen: Plan, chips: int) -> Prediction:
