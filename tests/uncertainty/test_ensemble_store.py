@@ -211,15 +211,9 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def test_a_pool_outlives_a_killed_process(tmp_path):
-    pool = LocalPool(2)
-    flag = tmp_path / "once"
-    try:
-        assert sorted(pool.results(die_once, [(str(flag), n) for n in range(5)])) == [0, 1, 4, 9, 16]
-        with pytest.raises(RunError, match="fewer --workers"):
-            list(pool.results(die_once, [("", 1)]))
-    finally:
-        pool.close()
+_DIES_ONCE = """
+import os, signal
+from pathlib import Path
 
 
 def die_once(flag, number):
@@ -228,6 +222,24 @@ def die_once(flag, number):
             Path(flag).touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return number**2
+"""
+
+
+def test_a_pool_outlives_a_killed_process(tmp_path, monkeypatch):
+    """The task lives in a module that the pool's processes can import, as every real one does."""
+    (tmp_path / "dies_once.py").write_text(_DIES_ONCE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    from dies_once import die_once
+
+    pool = LocalPool(2)
+    flag = tmp_path / "once"
+    try:
+        assert sorted(pool.results(die_once, [(str(flag), n) for n in range(5)])) == [0, 1, 4, 9, 16]
+        with pytest.raises(RunError, match="fewer --workers"):
+            list(pool.results(die_once, [("", 1)]))
+    finally:
+        pool.close()
 
 
 def test_on_s3(whole, here, monkeypatch):

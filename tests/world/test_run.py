@@ -25,7 +25,7 @@ def test_nvidia_in_china_rises_falls_with_the_rules_and_comes_back_with_each_var
 
 
 def test_domestic_share_by_units_within_four_points(past):
-    """Within four points to 2024; the first half of 2025 comes out up to nine points too high (docs/world.md)."""
+    """Within four points to 2024; the first half of 2025 is the miss that docs/world.md tells."""
     for start, end, observed, points in (
         (2022, 2023, 15, 4),
         (2023, 2024, 14, 4),
