@@ -1,16 +1,10 @@
 """Runs: the past within its targets, the step, levers that move something, three engines with one answer."""
 
-import json
-import shutil
-import subprocess
-
 import numpy as np
 import pytest
 
 from forkpoint.errors import InputError, UnknownName
-from forkpoint.world.model import world
-from forkpoint.world.run import inputs, run
-from forkpoint.world.scenario import scenario
+from forkpoint.world.run import run
 
 
 @pytest.fixture(scope="module")
@@ -81,20 +75,6 @@ def test_jax_agrees_with_numpy(past):
     compiled = run(to=2026, engine="jax", outputs=names)
     for name in names:
         np.testing.assert_allclose(compiled[name], past[name], rtol=1e-9)
-
-
-@pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed")
-def test_the_emitted_javascript_agrees(past, tmp_path):
-    from forkpoint.dynamics.emit.javascript import to_javascript
-
-    text = to_javascript(world(), inputs(scenario("as-it-was")), stop=2027.0)
-    names = ["nvidia_china_revenue", "refusal", "usable_compute"]
-    text += f"\nconst r = simulate({{}}); console.log(JSON.stringify({json.dumps(names)}.map(n => Array.from(r[n]))));"
-    path = tmp_path / "world.mjs"
-    path.write_text(text)
-    printed = subprocess.run(["node", str(path)], capture_output=True, text=True, check=True).stdout
-    for name, values in zip(names, json.loads(printed), strict=True):
-        np.testing.assert_allclose(np.asarray(values), np.asarray(past[name]).ravel(), rtol=1e-8, atol=1e-12)
 
 
 def test_bad_input_is_told_in_words():
