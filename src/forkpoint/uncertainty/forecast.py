@@ -61,7 +61,7 @@ class Forecaster:
         shift: Any = 0.0
         keep, ahead, spread = 0.0, 1.0, observable.error
         if anchor is not None:
-            ahead = max(_middle(row) - _middle(anchor), 0.0)
+            ahead = max(middle(row) - middle(anchor), 0.0)
             keep = 1.0 if observable.relative else float(np.exp(-ahead / _setting("residual_memory_years")))
             shift = keep * self._distances(observable, [anchor])[0]
             if not observable.relative:
@@ -76,11 +76,11 @@ class Forecaster:
     def _drift(self, observable: Observable, row: Observation, known: Sequence[Observation]) -> float:
         """How far the series wanders from the world's line in a year: a prior, overruled by its own steps."""
         prior = _setting("drift_per_year") * (observable.error if observable.scale == "linear" else 1.0)
-        alike = sorted(_alike(row, known), key=_middle)
+        alike = sorted(of_like_span(row, known), key=middle)
         if len(alike) < 2:
             return prior
         path = np.median(self._distances(observable, alike), axis=1)
-        times = np.array([_middle(k) for k in alike])
+        times = np.array([middle(k) for k in alike])
         apart = np.diff(times)
         steps = np.diff(path)[apart > 0.1] ** 2 / apart[apart > 0.1]
         weight = _setting("drift_weight")
@@ -102,10 +102,10 @@ def _last_like(row: Observation, known: Sequence[Observation]) -> Observation | 
     """The last known figure for a span of about the same length, else the last of any."""
     if not known:
         return None
-    return max(_alike(row, known) or known, key=lambda k: (k.period_end, k.published))
+    return max(of_like_span(row, known) or known, key=lambda k: (k.period_end, k.published))
 
 
-def _alike(row: Observation, known: Sequence[Observation]) -> list[Observation]:
+def of_like_span(row: Observation, known: Sequence[Observation]) -> list[Observation]:
     """The known figures for spans of about the same length."""
     length = (row.period_end - row.period_start).days + 1
     return [k for k in known if 0.6 < ((k.period_end - k.period_start).days + 1) / length < 1.6]
@@ -115,5 +115,6 @@ def _setting(name: str) -> float:
     return float(settings()[name]["value"])
 
 
-def _middle(row: Observation) -> float:
+def middle(row: Observation) -> float:
+    """The middle of a figure's period, in years."""
     return 0.5 * (year(row.period_start) + year(row.period_end))

@@ -13,7 +13,7 @@ from forkpoint.catalog import Observation
 from forkpoint.uncertainty import baselines
 from forkpoint.uncertainty.calibrate import Posterior, fit
 from forkpoint.uncertainty.evidence import HORIZON, evidence
-from forkpoint.uncertainty.forecast import Forecaster
+from forkpoint.uncertainty.forecast import Forecaster, middle, of_like_span
 from forkpoint.uncertainty.priors import stream
 from forkpoint.uncertainty.scores import ScoreSummary, crps, log_score, pit, quantiles, skill, summarise
 from forkpoint.world.observables import Observable, observable_of, year
@@ -143,14 +143,13 @@ def _score(
 def baseline_scores(row: Observation, known: Sequence[Observation], seed: int) -> dict[str, float]:
     """CRPS of every naive rule on a figure, from the figures known on the day; none without a known figure."""
     assert row.value is not None
-    length = (row.period_end - row.period_start).days + 1
-    alike = [k for k in known if 0.6 < ((k.period_end - k.period_start).days + 1) / length < 1.6]
+    alike = of_like_span(row, known)
     if not alike:
         return {}
     last = {k.period_end: k for k in sorted(alike, key=lambda k: k.published)}
-    times = np.array([0.5 * (year(k.period_start) + year(k.period_end)) for _, k in sorted(last.items())])
+    times = np.array([middle(k) for _, k in sorted(last.items())])
     values = np.array([float(k.value or 0.0) for _, k in sorted(last.items())])
-    later = 0.5 * (year(row.period_start) + year(row.period_end))
+    later = middle(row)
     noise = stream(seed, f"baseline:{row.series}:{row.entity}:{row.period_end}").standard_normal(BASELINE_DRAWS)
     return {
         name: crps(baselines.draws(rule, times, values, later, noise), row.value)
