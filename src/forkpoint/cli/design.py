@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from forkpoint.cli.law import chosen_law
 from forkpoint.cli.output import emit_table, machine_options, print_json
 
 
@@ -20,7 +21,7 @@ def _question(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--hq", default=None, help="The buyer's headquarters (the destination)."),
         click.option("--segment", default=None, help="datacenter, workstation or consumer (the vendor's fact)."),
         click.option("--specs", type=click.Path(path_type=Path), default=None, help="A chip of your own (YAML)."),
-        click.option("--reform", type=click.Path(path_type=Path), default=None, help="A reform of the law (YAML)."),
+        click.option("--reform", metavar="FILE", help="What-if: a YAML file that changes, adds or ends clauses."),
     ):
         command = option(command)
     return command
@@ -46,7 +47,7 @@ Examples:
 def derive(
     chip: str | None,
     specs: Path | None,
-    reform: Path | None,
+    reform: str | None,
     products: bool,
     value: str,
     memory_up_to: float | None,
@@ -66,7 +67,7 @@ def derive(
         value=value,
         memory_up_to=memory_up_to,
         link_step_gbs=link_step,
-        law_of=_law(reform),
+        law_of=chosen_law(reform),
         **words,
     )
     if as_json:
@@ -100,12 +101,12 @@ Examples:
 @_question
 @machine_options
 def headroom(
-    chip: str | None, specs: Path | None, reform: Path | None, as_json: bool, as_csv: bool, **words: Any
+    chip: str | None, specs: Path | None, reform: str | None, as_json: bool, as_csv: bool, **words: Any
 ) -> None:
     """How far a chip is from every line of the law, the nearest first."""
     from forkpoint.rules.headroom import headroom as lines_of
 
-    rows = [line.to_dict() for line in lines_of(_chip(chip, specs), law_of=_law(reform), **words)]
+    rows = [line.to_dict() for line in lines_of(_chip(chip, specs), law_of=chosen_law(reform), **words)]
     shown = [{**r, "margin": f"{r['margin']:+.1%}"} for r in rows] if not (as_json or as_csv) else rows
     columns = {"margin": "margin", "met": "met", "clause": "line", "quantities": "the chip has", "grade": "grade"}
     note = "positive: short of the line; negative: beyond it. Lines that an unknown figure decides are left out."
@@ -121,19 +122,10 @@ def _chip(chip: str | None, specs: Path | None) -> Any:
     return chip if specs is None else read_yaml(specs)
 
 
-def _law(reform: Path | None) -> Any:
-    if reform is None:
-        return None
-    from forkpoint.rules.clauses import law
-    from forkpoint.rules.reform import read_reform
-
-    return read_reform(reform).apply(law())
-
-
-def _print_products(reform: Path | None, as_json: bool, as_csv: bool) -> None:
+def _print_products(reform: str | None, as_json: bool, as_csv: bool) -> None:
     from forkpoint.rules.products import against_products
 
-    rows = against_products(_law(reform))
+    rows = against_products(chosen_law(reform))
     columns = {
         "base": "base chip",
         "product": "product made",

@@ -26,6 +26,10 @@ from forkpoint.world.observables import Observable, year
 Floats: TypeAlias = NDArray[np.float64]
 
 
+LIKE_SPAN = (0.6, 1.6)
+"""Spans are alike within this ratio: a quarter of 13 or 14 weeks is, a half-year and a year are not."""
+
+
 @dataclass(frozen=True)
 class Forecaster:
     """Posterior runs of the world as known on a day, ready to say what any matching period will show."""
@@ -108,7 +112,8 @@ def _last_like(row: Observation, known: Sequence[Observation]) -> Observation | 
 def of_like_span(row: Observation, known: Sequence[Observation]) -> list[Observation]:
     """The known figures for spans of about the same length."""
     length = (row.period_end - row.period_start).days + 1
-    return [k for k in known if 0.6 < ((k.period_end - k.period_start).days + 1) / length < 1.6]
+    shortest, longest = LIKE_SPAN
+    return [k for k in known if shortest < ((k.period_end - k.period_start).days + 1) / length < longest]
 
 
 def _setting(name: str) -> float:
