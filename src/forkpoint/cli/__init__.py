@@ -128,6 +128,8 @@ def main() -> None:
     Exit codes: 0 answered (also when the reader of a pipe has closed it), 1 a documented "no", a failed check or an
     optional part that is not installed, 2 bad input or a file that cannot be read or written, 130 stopped.
     """
+    # one answer multiplies small matrices: a BLAS thread for every core costs more to start than it can save
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         code = forkpoint.main(standalone_mode=False)
         sys.stdout.flush()

@@ -126,7 +126,7 @@ def console() -> Any:
             raise  # again, inside rich's handler: main() ends quietly with 0, rich would end with 1
 
     piped = not sys.stdout.isatty()
-    return Screen(width=100 if piped else None, highlight=False, markup=True)
+    return Screen(width=100 if piped else None, highlight=False, markup=True, emoji=False)
 
 
 def significant(value: float) -> float:
