@@ -3,13 +3,15 @@
 python bench/bench_ensemble.py [DRAWS] [--kills N]
 
 DRAWS (20,000 unless told) of the reference scenario, eight outputs, into a store in a temporary folder, one process a
-core. ``--kills N``: as many runs ended by ``kill -9`` at random moments, then compared byte by byte with one at one go.
+core. ``--kills N``: as many runs ended by ``kill -9`` at random moments, then compared byte by byte with one at one go
+(50 kills take some minutes).
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import random
 import resource
 import signal
@@ -19,11 +21,13 @@ import tempfile
 import time
 from pathlib import Path
 
+CHUNKS_A_KILL = 8
+"""Chunks in the soak test for every kill: about as many as run between two of them."""
 KILLED = """
 import sys
 from forkpoint.uncertainty.stored import run_stored
 if __name__ == "__main__":
-    run_stored("as-it-was", 2000, sys.argv[1], chunk=20, workers=int(sys.argv[2]))
+    run_stored("as-it-was", int(sys.argv[3]), sys.argv[1], chunk=4, workers=int(sys.argv[2]))
 """
 
 
@@ -85,23 +89,40 @@ def whole(folder: Path, draws: int) -> None:
 
 
 def kills(folder: Path, count: int) -> None:
-    """End a run at random moments, let it finish, and compare every byte."""
-    program, dice = folder / "program.py", random.Random(count)
+    """End a run ``count`` times at random moments of starting and computing, let it finish, compare every byte."""
+    program, dice, store = folder / "program.py", random.Random(count), folder / "killed"
     program.write_text(KILLED)
+    draws, began, landed = 4 * CHUNKS_A_KILL * count, time.perf_counter(), []
+
+    def done() -> int:
+        return len(list(store.glob("done/*/*.json")))
+
     for number in range(count):
-        process = subprocess.Popen([sys.executable, program, folder / "killed", str(1 + number % 2)])
-        time.sleep(dice.uniform(0.0, 12.0))
+        before, started = done(), time.perf_counter()
+        words = [sys.executable, program, store, str(1 + number % 2), str(draws)]
+        process = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+        late = number % 4 > 0  # one in four dies while it starts, the others once they have computed something
+        while late and process.poll() is None and done() == before:
+            time.sleep(0.005)
+        time.sleep(dice.uniform(0.0, 0.6 if late else 4.0))
         if process.poll() is not None:
             print(f"finished before kill {number + 1}")
             break
         process.send_signal(signal.SIGKILL)
         process.wait()
-        print(f"kill {number + 1}: {len(list((folder / 'killed').glob('done/*/*')))} of 100 chunks", flush=True)
+        landed.append(done() - before)
+        print(f"kill {number + 1} after {time.perf_counter() - started:.1f} s: {done()} chunks", flush=True)
+    left = done()
     for name in ("killed", "whole"):
-        subprocess.run([sys.executable, program, folder / name, "2"], check=True)
-    same = _prints(folder / "killed") == _prints(folder / "whole")
-    print("same bytes" if same else "DIFFERENT BYTES")
-    sys.exit(0 if same else 1)
+        subprocess.run([sys.executable, program, folder / name, "2", str(draws)], check=True)
+    same = _prints(store) == _prints(folder / "whole")
+    held = sum(json.loads(mark.read_text())["draws"] for mark in store.glob("done/*/*.json"))
+    print(
+        f"{len(landed)} kills, {sum(n > 0 for n in landed)} of them after new chunks; {left} of {draws // 4} chunks "
+        f"are from killed runs; {held:,} of {draws:,} draws; {time.perf_counter() - began:.0f} s"
+    )
+    print("same bytes as a run at one go" if same else "DIFFERENT BYTES")
+    sys.exit(0 if same and held == draws and len(landed) == count else 1)
 
 
 def _prints(folder: Path) -> dict[str, str]:

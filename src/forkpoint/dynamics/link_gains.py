@@ -121,13 +121,16 @@ class Path:
         return np.moveaxis(np.diff(self.values[name], axis=-1), -1, 0)
 
 
-def along(model: Model, trajectory: Trajectory) -> Path:
+def along(model: Model, trajectory: Trajectory | Path) -> Path:
     """The values of all variables, parameters and series along a run that kept every step and every variable.
 
-    Raises InputError for an ensemble, a run of fewer than three times, or one that kept only some variables.
+    A path is given back as it is. Raises InputError for an ensemble, a run of fewer than three times, or one that kept
+    only some variables.
     """
     from forkpoint.dynamics.inputs import Grid, gather
 
+    if isinstance(trajectory, Path):
+        return trajectory
     if trajectory.draws is not None:
         raise InputError("loops are analysed in a single run; this one is an ensemble: run one draw as levers")
     if len(trajectory.time) < 3:
@@ -150,7 +153,7 @@ def along(model: Model, trajectory: Trajectory) -> Path:
 
 def link_gains(
     model: Model,
-    trajectory: Trajectory,
+    trajectory: Trajectory | Path,
     links: Iterable[Link] | None = None,
     *,
     engine: Differentiation = "dual",

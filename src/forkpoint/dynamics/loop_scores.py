@@ -200,7 +200,7 @@ CITATION = "Schoenberg, Davidsen & Eberlein 2020; Schoenberg, Hayward & Eberlein
 
 
 def loop_scores(
-    model: Model, trajectory: Trajectory, loops: Loops, *, engine: Differentiation = "dual"
+    model: Model, trajectory: Trajectory | Path, loops: Loops, *, engine: Differentiation = "dual"
 ) -> LoopScores:  # fmt: skip
     """Scores of ``loops`` along a run that kept every step and every variable; see the module's text.
 
