@@ -1,7 +1,8 @@
 """Running a model: time grid, integrators, restart, held links, and errors that name variable, label and time.
 
 The NumPy engine is here and needs nothing heavy; ``engine="jax"`` hands the same inputs to
-:mod:`forkpoint.dynamics.simulate_jax`, which compiles the same equations.
+:mod:`forkpoint.dynamics.simulate_jax` and ``engine="llvm"`` to :mod:`forkpoint.dynamics.simulate_llvm`, which compile
+the same equations: the one for any run and for derivatives, the other for many draws fast.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from forkpoint.dynamics.model import Model
 
 Method: TypeAlias = Literal["euler", "rk4"]
-Engine: TypeAlias = Literal["numpy", "jax"]
+Engine: TypeAlias = Literal["numpy", "jax", "llvm"]
 
 NEGATIVE = 1e-9
 """A stock below −NEGATIVE × its own size counts as negative; less is rounding."""
@@ -79,7 +80,7 @@ def run(
     ``held``: link (input, variable) → path (time, dimensions of the input) on every step, which the variable sees in
     place of the input.
     ``on_error="mark"`` makes draws that fail NaN; ``failed`` lists them and says why of the first.
-    ``chunk``, ``workers``: draws in one compiled call, and threads (JAX only).
+    ``chunk``: draws in one compiled call (JAX); ``workers``: threads (JAX and LLVM).
 
     Raises UnknownName and InputError for what is given, RunError where a value is not finite or a stock turns negative.
     """
@@ -89,10 +90,14 @@ def run(
         from forkpoint.dynamics.simulate_jax import execute as compiled
 
         saved, final, lowest = compiled(plan, chunk=chunk, workers=workers)
+    elif engine == "llvm":
+        from forkpoint.dynamics.simulate_llvm import execute as straight_through
+
+        saved, final, lowest = straight_through(plan, workers=workers)
     elif engine == "numpy":
         saved, final, lowest = execute(plan)
     else:
-        raise InputError(f"engine is 'numpy' or 'jax', not {engine!r}")
+        raise InputError(f"engine is 'numpy', 'jax' or 'llvm', not {engine!r}")
     saved, final = {n: saved[n] for n in plan.outputs}, {n: final[n] for n in plan.system.stocks}
     failed = find_failures(plan, saved, final, lowest)
     messages: dict[int, str] = {}

@@ -279,7 +279,7 @@ def _run(program: Program, plan: Plan) -> tuple[Values, Values, Values]:
     values |= {program.inputs["time_step"]: grid.step, program.inputs["time"]: grid.times}
     values |= {number: plan.held[link][:, 0] for link, number in program.held.items()}
     for node in program.before:
-        values[node.number] = _at_all_times(node, nodes, values, points)
+        values[node.number] = at_all_times(node, nodes, values, points)
     laid = {b: np.empty(nodes[b].shape, bool if nodes[b].boolean else float) for b in program.buffers}
     for name, number in program.stocks.items():
         if not nodes[number].single:
@@ -301,7 +301,7 @@ def _run(program: Program, plan: Plan) -> tuple[Values, Values, Values]:
     )
     values |= {n: np.reshape(v, (points, *nodes[n].shape)) for n, v in stores.items()}
     for node in program.after:
-        values[node.number] = _at_all_times(node, nodes, values, points)
+        values[node.number] = at_all_times(node, nodes, values, points)
     return _gathered(program, plan, values)
 
 
@@ -334,7 +334,7 @@ def _row(value: Any, node: Node, shape: tuple[int, ...], points: int) -> Any:
     return np.ascontiguousarray(np.broadcast_to(_spread(value, node, len(shape)), (points, *shape)))
 
 
-def _at_all_times(node: Node, nodes: Sequence[Node], values: dict[int, Any], points: int) -> Any:
+def at_all_times(node: Node, nodes: Sequence[Node], values: dict[int, Any], points: int) -> Any:
     """One operation outside the loop: on values that hold for the run, or on all moments together."""
     operands = [nodes[o] for o in node.operands]
     if node.level == FIXED:

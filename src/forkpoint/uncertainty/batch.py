@@ -1,11 +1,12 @@
-"""One scenario over many draws of its parameters: a compiled program of a fixed width, its outputs, its failures.
+"""One scenario over many draws of its parameters: its outputs, its failures.
 
-All scenarios of the world share one program: levers that any scenario moves over time are given over time in every one.
+All scenarios of the world share one compiled program: levers that any scenario moves over time are given over time in
+every one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -13,9 +14,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from forkpoint.dynamics.inputs import is_timed
+from forkpoint.dynamics.inputs import Inputs, is_timed
+from forkpoint.dynamics.scalar_step import Element
 from forkpoint.dynamics.simulate import NEGATIVE, Plan, make_plan
-from forkpoint.dynamics.simulate_jax import jax_module, traceable
+from forkpoint.dynamics.simulate_llvm import simulate
 from forkpoint.errors import InputError
 from forkpoint.uncertainty.outputs import Output
 from forkpoint.uncertainty.parameters import free_names, reference_array
@@ -26,9 +28,6 @@ from forkpoint.world.run import inputs
 from forkpoint.world.scenario import Scenario, scenario, scenario_names
 
 Array: TypeAlias = NDArray[Any]
-WIDTH = 256
-"""Draws in one compiled call: arrays fit the processor's cache."""
-_programs: dict[Any, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -47,18 +46,17 @@ class Batch:
     def run(self, parameters: Mapping[str, Any]) -> Array:
         """Outputs (output, time, draw) at parameters' draws; NaN in every output of a draw that left the model."""
         values = {**parameters, **self._placed(parameters)}
-        count = next(iter(values.values())).shape[-1]
-        found = np.empty((len(self.outputs), len(self.time), count))
-        program = self._program()
-        for low in range(0, count, WIDTH):
-            width = min(WIDTH, count - low)
-            part = {n: _filled(v[..., low : low + width]) for n, v in values.items()}
-            still = {n: v for n, v in part.items() if n not in self._moved}
-            moved = {n: v for n, v in part.items() if n in self._moved}
-            paths, failed = program(self._fixed | still, self._varying | moved)
-            paths, bad = np.asarray(paths)[..., :width], np.asarray(failed)[:width]
-            found[..., low : low + width] = np.where(bad, np.nan, paths)
-        return found
+        still = {n: v for n, v in values.items() if n not in self._moved}
+        moved = {n: v for n, v in values.items() if n in self._moved}
+        given = Inputs(self._fixed | still, self._varying | moved, self._plan.inputs.stages)
+        plan = replace(self._plan, inputs=given, draws=next(iter(values.values())).shape[-1])
+        paths, stocks, lowest = simulate(plan, self._elements, drawn_names=frozenset(values))
+        failed = ~np.isfinite(paths.sum(axis=(0, 1))) | ~np.isfinite(stocks.sum(axis=0))
+        for rows in self._guarded:
+            low = lowest[rows].min(axis=0)
+            failed |= low < -NEGATIVE * np.nanmax(np.abs(stocks[rows]), initial=0.0, where=np.isfinite(stocks[rows]))
+        paths[..., failed] = np.nan
+        return paths
 
     @cached_property
     def _moved(self) -> frozenset[str]:
@@ -101,34 +99,26 @@ class Batch:
             placed[one.name] = value
         return placed
 
-    def _program(self) -> Callable[..., Any]:
-        """The compiled run: (fixed, varying) → (outputs, failed), shared by all plans of the same shape."""
-        plan = self._plan
-        key = (self.outputs, self.stop, frozenset(plan.inputs.varying) | self._moved)
-        if key not in _programs:
-            _programs[key] = jax_module().jit(_traced(plan, self.outputs))
-        return _programs[key]  # type: ignore[no-any-return]
+    @cached_property
+    def _elements(self) -> tuple[Element, ...]:
+        """Every output as a variable and the place of its element."""
+        return tuple((o.variable, _place(o)) for o in self.outputs)
+
+    @cached_property
+    def _guarded(self) -> list[slice]:
+        """Rows of the stocks that must not be negative, stock by stock."""
+        model, first, found = self._plan.model, 0, []
+        for name in self._plan.system.stocks:
+            size = int(np.prod(model.shape(name), dtype=int))
+            if model.stocks[name].non_negative:
+                found.append(slice(first, first + size))
+            first += size
+        return found
 
 
-def _traced(plan: Plan, outputs: Sequence[Output]) -> Callable[..., Any]:
-    """A run that gives only the outputs, and which draws left the region where the equations mean something."""
-    jnp = jax_module().numpy
-    simulate = traceable(plan)
-    initial = dict(plan.initial)
-    times = np.asarray(plan.grid.times)
-
-    def run(fixed: Mapping[str, Any], varying: Mapping[str, Any]) -> tuple[Any, Any]:
-        saved, final, lowest = simulate(dict(fixed), dict(varying), initial, {}, times)
-        paths = jnp.stack([saved[o.variable][(slice(None), *o.index)] for o in outputs])
-        failed = ~jnp.isfinite(paths).all(axis=(0, 1))
-        for name, value in final.items():
-            failed |= ~jnp.isfinite(value).all(axis=tuple(range(value.ndim - 1)))
-            if name in lowest:
-                size = jnp.maximum(jnp.nanmax(jnp.abs(value)), 0.0)
-                failed |= lowest[name] < -NEGATIVE * size
-        return paths, failed
-
-    return run
+def _place(output: Output) -> int:
+    """The place of an output's element in row-major order."""
+    return int(np.ravel_multi_index(output.index, world().shape(output.variable))) if output.index else 0
 
 
 def _dated() -> frozenset[str]:
@@ -149,14 +139,6 @@ def _where(one: Setting, times: Any) -> Any:
     start = -np.inf if one.date is None else one.date
     first = int(np.searchsorted(times, start - 1e-9))
     return (slice(first, None), slice(None), *places, Ellipsis)
-
-
-def _filled(value: Any) -> Any:
-    """A slice of draws at the program's full width: the last draw is repeated."""
-    width = value.shape[-1]
-    if width == WIDTH:
-        return np.ascontiguousarray(value)
-    return np.concatenate([value, np.repeat(value[..., -1:], WIDTH - width, axis=-1)], axis=-1)
 
 
 def last_year(to: float | None) -> float:

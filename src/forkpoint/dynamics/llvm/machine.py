@@ -1,0 +1,72 @@
+"""From LLVM text to a function of this processor: compiled once, kept in the user's cache folder as object code."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from forkpoint.dynamics.extras import load
+from forkpoint.files import write_atomically
+
+
+@cache
+def target() -> Any:
+    """The target machine of this processor. Raises MissingExtra."""
+    llvm = load("llvmlite.binding")
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    features = llvm.get_host_cpu_features().flatten()
+    return llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=features, opt=2, reloc="pic", codemodel="small"
+    )
+
+
+@cache
+def _jit() -> Any:
+    return load("llvmlite.binding").create_lljit_compiler(target())
+
+
+class Compiled:
+    """One function of compiled code; it is valid as long as this object lives."""
+
+    def __init__(self, text: str, name: str, arrays: int, numbers: int) -> None:
+        llvm = load("llvmlite.binding")
+        code = object_code(text)
+        key = hashlib.sha256(code).hexdigest()
+        builder = llvm.JITLibraryBuilder().add_object_img(code).add_current_process().export_symbol(name)
+        self._library = builder.link(_jit(), f"{name}-{key}-{id(self)}")
+        kinds = [ctypes.c_void_p] * arrays + [ctypes.c_int64] * numbers
+        # CFUNCTYPE gives the interpreter's lock away during the call, so that threads run side by side.
+        self._function = ctypes.CFUNCTYPE(None, *kinds)(self._library[name])
+
+    def __call__(self, *arguments: Any) -> None:
+        """Call it with arrays (contiguous, of doubles), then whole numbers."""
+        self._function(*(a if isinstance(a, int) else a.ctypes.data for a in arguments))
+
+
+def object_code(text: str) -> bytes:
+    """Object code of a module's text, from the cache where it is known."""
+    llvm = load("llvmlite.binding")
+    about = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten(), llvm.llvm_version_info, text)
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "forkpoint" / "llvm"
+    path = home / f"{hashlib.sha256(repr(about).encode()).hexdigest()}.o"
+    try:
+        return path.read_bytes()
+    except OSError:
+        pass
+    module = llvm.parse_assembly(text)
+    module.verify()
+    passes = llvm.create_new_module_pass_manager()
+    passes.add_always_inliner_pass()
+    passes.run(module, llvm.create_pass_builder(target(), llvm.create_pipeline_tuning_options()))
+    code = bytes(target().emit_object(module))
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, code)
+    except OSError:
+        pass  # a cache that cannot be written costs time, no result
+    return code
