@@ -1,10 +1,11 @@
 """Speed of ensembles: draws a CPU second, the shares of drawing, running, writing and ranges; peak memory.
 
-python bench/bench_ensemble.py [DRAWS] [--kills N]
+python bench/bench_ensemble.py [DRAWS] [--kills N | --ranges DRAWS]
 
 DRAWS (20,000 unless told) of the reference scenario, eight outputs, into a store in a temporary folder, one process a
 core. ``--kills N``: as many runs ended by ``kill -9`` at random moments, then compared byte by byte with one at one go
-(50 kills take some minutes).
+(50 kills take some minutes). ``--ranges DRAWS``: quantiles of one output over DRAWS made-up draws, which are
+never in memory together.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 CHUNKS_A_KILL = 8
 """Chunks in the soak test for every kill: about as many as run between two of them."""
@@ -36,7 +39,11 @@ def main() -> None:
     words = argparse.ArgumentParser()
     words.add_argument("draws", nargs="?", type=int, default=20_000)
     words.add_argument("--kills", type=int, default=0)
+    words.add_argument("--ranges", type=int, default=0)
     asked = words.parse_args()
+    if asked.ranges:
+        many(asked.ranges)
+        return
     with tempfile.TemporaryDirectory() as folder:
         if asked.kills:
             kills(Path(folder), asked.kills)
@@ -85,6 +92,30 @@ def whole(folder: Path, draws: int) -> None:
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(
         f"store {size / 1e6:,.0f} MB; peak memory: here {own / 1024:,.0f} MB, a worker {used.ru_maxrss / 1024:,.0f} MB"
+    )
+
+
+def many(draws: int) -> None:
+    """CPU time and peak memory of quantiles, draws coming in chunks as from a store."""
+    import numpy as np
+
+    from forkpoint.uncertainty.draws import CHUNK
+    from forkpoint.uncertainty.ranges import ranges
+
+    def blocks() -> Iterator[Any]:
+        dice = np.random.default_rng(0)
+        for low in range(0, draws, CHUNK):
+            yield dice.standard_normal((69, min(CHUNK, draws - low)), dtype=np.float32)
+
+    start = time.process_time()
+    for _ in blocks():
+        pass
+    making, start = time.process_time() - start, time.process_time()
+    found = ranges(np.arange(69.0), blocks, sign=True)
+    used, peak = time.process_time() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"ranges of {found.count:,} draws at 69 times: {used:.1f} CPU s ({making:.1f} s to make them once)")
+    print(
+        f"median at the end {found.median()[-1]:+.4f}, P(above) {found.sign(68.0)[0]:.4f}; peak memory {peak:,.0f} MB"
     )
 
 

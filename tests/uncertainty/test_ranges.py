@@ -1,5 +1,7 @@
 """Quantiles against NumPy's, gathered and counted, with failed draws, ties, both signs and infinities."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -28,6 +30,38 @@ def test_against_numpy(gathered, values, cut):
     size = np.abs(array).max().astype(float)
     np.testing.assert_allclose(found.values, expected, rtol=1e-12, atol=1e-12 * size)
     assert found.sign(0.0) == pytest.approx((np.mean(array[0] > 0), np.mean(array[0] < 0)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(values=st.lists(FLOATS, min_size=1, max_size=60), copies=st.integers(1, 5))
+def test_many_values_are_ranked_as_sorting_does(values, copies):
+    """Ties, zeros of both signs, subnormal numbers: the values at all ranks are those of a sort."""
+    array = np.array(values * copies, dtype=np.float32)
+    before, module.MANY = module.MANY, 1
+    try:
+        found = module._ranked(array.copy(), np.arange(len(array)))
+    finally:
+        module.MANY = before
+    np.testing.assert_array_equal(found, np.sort(array))
+
+
+def test_memory_does_not_grow_with_the_draws(monkeypatch):
+    monkeypatch.setattr(module, "GATHERED", 50_000)
+    monkeypatch.setattr(module, "SLAB", 20_000)
+
+    def peak(chunks):
+        def blocks():
+            for chunk in range(chunks):
+                yield np.random.default_rng(chunk).standard_normal((4, 5000), dtype=np.float32)
+
+        tracemalloc.start()
+        found = ranges(np.arange(4.0), blocks)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert found.median()[0] == pytest.approx(0.0, abs=0.02)
+        return most
+
+    assert peak(160) < 1.05 * peak(40)
 
 
 @pytest.mark.parametrize("gathered", [0, 10**6])

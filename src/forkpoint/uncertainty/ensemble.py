@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -28,6 +29,8 @@ from forkpoint.world.scenario import Scenario, scenario
 
 Array: TypeAlias = NDArray[Any]
 Named: TypeAlias = str | Path | Scenario
+IN_MEMORY = 1 << 30
+"""Most bytes that an ensemble without a store may hold."""
 Reader: TypeAlias = Callable[[int, int], Iterator[Array]]
 """Blocks (time, draw) of one scenario and output, by their positions."""
 
@@ -148,14 +151,20 @@ def ensemble(
 
     ``posterior``: "default" (the one that ships), "prior", or a file of ``forkpoint calibrate``; ``outputs``: see
     :func:`~forkpoint.uncertainty.outputs.outputs_of`; ``to``: last year. ``progress`` hears runs done and to do.
-    Raises InputError, UnknownName, MissingExtra.
+    Raises InputError (also where they would not fit in memory: take a store), UnknownName, MissingExtra.
     """
     chosen = scenarios_of(scenarios)
     if draws < 1:
         raise InputError(f"an ensemble has at least one draw, not {draws}")
     kept, source, stop = outputs_of(outputs), Draws.of(posterior), last_year(to)
     batches = [Batch(one, kept, stop) for one in chosen]
-    values = np.empty((len(chosen), len(kept), len(batches[0].time), draws), dtype=np.float32)
+    shape = (len(chosen), len(kept), len(batches[0].time), draws)
+    if 4 * prod(shape) > IN_MEMORY:
+        raise InputError(
+            f"{draws:,} draws of {len(kept)} outputs in {len(chosen)} scenarios are {4 * prod(shape) / 1e9:.1f} GB: "
+            "too much for memory, keep them in a store (--out) or ask for fewer"
+        )
+    values = np.empty(shape, dtype=np.float32)
     for chunk, low in enumerate(range(0, draws, CHUNK)):
         count = min(CHUNK, draws - low)
         parameters: Mapping[str, Any] = source.parameters(seed, chunk, count)

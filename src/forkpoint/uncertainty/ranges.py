@@ -23,6 +23,8 @@ Blocks: TypeAlias = Callable[[], Iterable[Array]]
 PROBABILITIES = (0.05, 0.25, 0.5, 0.75, 0.95)
 GATHERED = 1_100_000
 """Draws whose values at all times are held at once."""
+MANY = 100_000
+"""Draws from which sorting only the values near a quantile beats a partition."""
 SLAB = 1 << 17
 """Draws that are counted together."""
 _NONE_LEFT = "no draw is left: every one left the region where the model's equations mean something"
@@ -105,10 +107,27 @@ def _sorted(time: NDArray[np.float64], values: Array, chosen: tuple[float, ...],
         at = np.asarray(chosen) * (len(kept) - 1)
         low = np.floor(at).astype(np.int64)
         high = np.minimum(low + 1, len(kept) - 1)
-        kept.partition(np.unique([low, high]))
-        first, second = kept[low].astype(float), kept[high].astype(float)
+        first, second = _ranked(kept, np.concatenate([low, high])).reshape(2, -1).astype(float)
         found[:, row] = first + (second - first) * (at - low)
     return Ranges(time, chosen, found, int(counts[0]), *((above, below) if sign else (None, None)))
+
+
+def _ranked(values: Array, ranks: NDArray[np.int64]) -> Array:
+    """The values at ``ranks`` if they were sorted; no NaN among them. Of many float32 only those are sorted whose upper
+    half of bits a wanted value has: a third of the time of a partition."""
+    if len(values) < MANY or values.dtype != np.float32:
+        values.partition(np.unique(ranks))
+        return values[ranks]
+    keys = _keys(values)
+    upper = (keys >> 16).astype(np.uint16)
+    total = np.cumsum(np.bincount(upper, minlength=_HALF))
+    bins = np.searchsorted(total, ranks, side="right")
+    wanted = np.zeros(_HALF, dtype=bool)
+    wanted[bins] = True
+    picked = np.sort(keys[wanted[upper]])
+    size = np.diff(total, prepend=0)
+    before = np.cumsum(np.where(wanted, 0, size))  # values in the bins below that were not picked
+    return np.array([_number(int(key)) for key in picked[ranks - before[bins]]], dtype=np.float32)
 
 
 def _counted(time: NDArray[np.float64], blocks: Blocks, chosen: tuple[float, ...], sign: bool) -> Ranges:
@@ -174,8 +193,8 @@ def _select(blocks: Blocks, upper: Array, counts: Array, chosen: Sequence[float]
 def _keys(block: Array) -> NDArray[np.uint32]:
     """Whole numbers in the order of the floats; NaN comes last."""
     values = np.ascontiguousarray(block, dtype=np.float32)
-    bits = values.view(np.uint32)
-    keys = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))
+    negative = values.view(np.int32) >> 31  # all ones or all zeros
+    keys = values.view(np.uint32) ^ (negative.view(np.uint32) | np.uint32(1 << 31))
     keys[np.isnan(values)] = _NAN
     return keys
 

@@ -17,6 +17,7 @@ import io
 import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -285,6 +286,16 @@ class Store:
         """One output's chunks in order, each checked."""
         for chunk in request.chunks:
             yield self.read_chunk(request, which, output, chunk)
+
+    def tidy(self, before: float) -> None:
+        """Remove what writes that were killed left half done in a folder: temporary files older than ``before`` (a time
+        as of ``time.time()``, so that nothing another process writes now is touched). An object store has none."""
+        if self.remote:
+            return
+        for path in Path(self.url).rglob(".*"):
+            with suppress(OSError):  # somebody else was quicker
+                if path.is_file() and path.stat().st_mtime < before:
+                    path.unlink()
 
     def _error(self, verb: str, name: str, error: Exception) -> InputError:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from importlib.metadata import version
@@ -43,7 +44,7 @@ def run_stored(
 
     ``progress`` hears runs done and to do; ``tell`` hears what was found there. Raises InputError, RunError.
     """
-    source = Draws.of(posterior)
+    began, source = time.time(), Draws.of(posterior)
     request = request_of(scenarios, draws, source, seed=seed, outputs=outputs, to=to, chunk=chunk)
     store = Store(out)
     store.create(request, source)
@@ -51,7 +52,7 @@ def run_stored(
     total = request.draws * len(request.scenarios)
     done = total - sum(_size(request, chunk) for _, chunk in tasks)
     if damaged:
-        tell(f"{damaged} damaged chunks in {store.url}: computed again")
+        tell(f"{damaged} damaged chunk{'s' * (damaged > 1)} in {store.url}: computed again")
     if done:
         tell(f"{done:,} of {total:,} runs are there already")
     progress(done, total)
@@ -63,6 +64,7 @@ def run_stored(
                 progress(done, total)
         finally:
             executor.close()
+    store.tidy(began)
     return open_ensemble(out)
 
 
