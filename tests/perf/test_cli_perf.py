@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from forkpoint.catalog import DATA
-from forkpoint.cli.perf import fit_perf, plan, predict
+from forkpoint.cli.perf import _counts, fit_perf, plan, predict
 from forkpoint.errors import InputError
 
 A100 = "nvidia-a100-sxm-80gb"
@@ -58,8 +59,43 @@ def test_plan_lists_the_fastest_first_and_says_what_it_rejected() -> None:
     assert seconds == sorted(seconds)
     assert found["rejected"]["needs more memory than the chip has"] > 0
     front = CliRunner().invoke(plan, [*words, "--pareto", "--csv"], catch_exceptions=False).output.splitlines()
-    assert front[0] == "plan,seconds,memory_gb"
+    assert front[0] == "plan,seconds,memory_gb,chips,usd,best"
     assert len(front) > 3
+
+
+def test_plan_over_several_counts_shows_the_front_and_its_champions() -> None:
+    words = ["--model", "llama-2-7b", "--chip", "H100", "--batch", "64", "--chips", "8..32,37", "--json"]
+    found = json.loads(CliRunner().invoke(plan, words, catch_exceptions=False).output)
+    assert {p["chips"] for p in found["plans"]} == {8, 16, 32}
+    assert "37" in found["no_plan"]
+    champions = [b for p in found["plans"] for b in p["best"].split(", ") if b]
+    assert sorted(champions) == ["chips", "cost", "memory", "time"]
+    for name, best in (("seconds", "time"), ("memory_gb", "memory"), ("chips", "chips"), ("usd", "cost")):
+        champion = next(p for p in found["plans"] if best in p["best"])
+        assert champion[name] == min(p[name] for p in found["plans"])
+    shown = CliRunner().invoke(plan, [*words[:-1], "--top", "2"], catch_exceptions=False).output
+    assert "2 of the front shown" in shown
+    assert "over 37 chips" in " ".join(shown.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "counts"),
+    [
+        ("4096", (4096,)), ("512, 256,512", (256, 512)), ("64..1000", (64, 128, 256, 512)),
+        ("1024..3000:512", (1024, 1536, 2048, 2560)), ("5..5", (5,)),
+    ],
+)  # fmt: skip
+def test_counts_of_chips(text: str, counts: tuple[int, ...]) -> None:
+    context = click.Context(plan)
+    assert _counts(context, plan.params[0], text) == counts
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "-4", "8..4", "4096:2", "1..8:0", "64,,128", "1..9999999:1", "1..99999999", "x"]
+)
+def test_a_count_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="count"):
+        _counts(click.Context(plan), plan.params[0], text)
 
 
 @pytest.mark.parametrize(

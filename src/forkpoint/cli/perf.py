@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from forkpoint.cli.output import emit_step, emit_table, json_option, machine_options, print_json, to_csv
+from forkpoint.cli.output import emit_step, emit_table, json_option, machine_options, print_json, progress_bar, to_csv
 from forkpoint.errors import InputError
+
+if TYPE_CHECKING:
+    from forkpoint.perf.search import SearchResult
 
 _RECOMPUTE = click.Choice(["none", "selective", "full"])
 _SCHEDULE = click.Choice(["1f1b", "zero-bubble", "dualpipe"])
@@ -119,7 +122,7 @@ def _batch(measured: str, out: str | None, by: str, as_json: bool) -> None:
     from forkpoint.perf import measured as batch
 
     records = batch.by_id(batch.read_measurements(measured))
-    with _progress("rows") as advance:
+    with progress_bar("rows") as advance:
         rows = batch.predict_file(measured, advance)
     if out:
         write_atomically(out, to_csv(rows, batch.COLUMNS))
@@ -143,40 +146,105 @@ def _rounded(row: dict[str, Any]) -> dict[str, Any]:
     return {k: round(v, 1) if isinstance(v, float) else v for k, v in row.items()}
 
 
+_MOST_CHIPS, _MOST_COUNTS = 10_000_000, 1000
+"""Chips of a job, and counts of chips in one search, beyond which a number is a slip of the keyboard."""
+
+
+def _counts(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple[int, ...]:
+    """Counts of chips: 4096, or 256,512,1024, or 256..4096 (doubling), or 1024..4096:512 (by steps of 512)."""
+    counts: set[int] = set()
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d+)\s*(?:\.\.\s*(\d+)\s*(?::\s*(\d+)\s*)?)?", part)
+        if not match:
+            raise click.BadParameter(f"'{part.strip()}' is no count of chips; write 4096, 256,512 or 256..4096")
+        first, last, step = int(match[1]), int(match[2] or match[1]), int(match[3] or 0)
+        if not 1 <= first <= last <= _MOST_CHIPS or (match[3] and not step):
+            raise click.BadParameter(f"'{part.strip()}': counts go upwards from 1 to {_MOST_CHIPS:,}")
+        doubled = (first << k for k in range((last // first).bit_length()))
+        counts.update(range(first, last + 1, step)[: _MOST_COUNTS + 1] if step else doubled)
+        if len(counts) > _MOST_COUNTS:
+            raise click.BadParameter(f"more than {_MOST_COUNTS:,} counts of chips in one search")
+    return tuple(sorted(counts))
+
+
 @click.command(
     epilog="""\b
 Examples:
   forkpoint plan --model gpt3-175b --chip A100 --chips 4096 --batch 4096 --sequence 2048
   forkpoint plan --model deepseek-v3 --chip H800 --chips 2048 --precision fp8 --csv
-  forkpoint plan --model llama-3.1-405b --chip 910C --chips 8192 --pareto"""
+  forkpoint plan --model llama-3.1-405b --chip 910C --chips 8192 --pareto
+  forkpoint plan --model llama-3.1-70b --chip H100 --chips 64..1024 --batch 1024
+      the front of time, memory, chips and cost over 64, 128, 256, 512 and 1,024 chips"""
 )
 @click.option("--model", required=True, help="A model by name, or a config.json.")
 @click.option("--chip", required=True, help="An accelerator, as you would type it.")
-@click.option("--chips", type=click.IntRange(1, 10_000_000), required=True, help="How many chips.")
+@click.option(
+    "--chips", callback=_counts, required=True, metavar="COUNTS",
+    help="How many chips: 4096; 256,512,1024; 256..4096 (doubling) or 1024..4096:512. Several imply --pareto.",
+)  # fmt: skip
 @_job_options
-@click.option("--pareto", is_flag=True, help="Only plans that no other beats in both time and memory.")
-@click.option("--top", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many plans to show.")
+@click.option("--price", "price_usd", type=click.FloatRange(0, min_open=True), help="USD a chip [the catalogue's].")
+@click.option("--pareto", is_flag=True, help="Only plans that no other beats in time, memory, chips and cost together.")
+@click.option("--top", type=click.IntRange(1, 1000), help="How many plans to show [10; the whole front].")
 @machine_options
 def plan(
-    model: str, chip: str, chips: int, pareto: bool, top: int, as_json: bool, as_csv: bool, **options: Any
+    model: str,
+    chip: str,
+    chips: tuple[int, ...],
+    pareto: bool,
+    top: int | None,
+    as_json: bool,
+    as_csv: bool,
+    **options: Any,
 ) -> None:
     """The best training plan: every combination of parallelism, priced and ranked."""
     from forkpoint.perf.jobs import plan as search_plan
 
     given = {k: v for k, v in options.items() if v is not None}
-    with _progress("plans") as advance:
-        found = search_plan(model, chip, chips, progress=advance, keep=top, **given)
-    chosen = found.pareto if pareto else range(min(top, len(found.plans)))
-    rows = [
-        {"plan": str(found.plans[i]), "seconds": found.seconds[i], "memory_gb": found.memory[i] / 1e9} for i in chosen
-    ]
-    reasons = "".join(f"\n  {count:,} {reason}" for reason, count in sorted(found.rejected.items()))
-    note = f"{found.tried:,} plans tried, {found.fitting:,} fit. Rejected:{reasons}"
-    headings = {"plan": "plan", "seconds": "s a step", "memory_gb": "GB a chip"}
+    with progress_bar("plans") as advance:
+        found = search_plan(model, chip, chips, progress=advance, keep=top or 10, **given)
+    front = pareto or len(chips) > 1
+    chosen = found.pareto if front else range(len(found.plans))
+    rows = [_planned(found, i) for i in list(chosen)[: top if front else top or 10]]
     if as_json:
-        print_json({"plans": rows, "tried": found.tried, "fitting": found.fitting, "rejected": found.rejected})
+        whole = {"tried": found.tried, "fitting": found.fitting, "rejected": found.rejected}
+        print_json({"plans": rows, "pareto": front, **whole, "no_plan": found.hopeless})
         return
-    emit_table(rows, columns=headings, note=note, as_csv=as_csv)
+    headings = {"plan": "plan", "seconds": "s a step", "memory_gb": "GB a chip"}
+    headings |= {"chips": "chips"} if len(chips) > 1 else {}
+    headings |= {"usd": "USD a step"} if found.usd[0] is not None else {}
+    headings |= {"best": "best in"}
+    emit_table(rows, columns=headings, note=_search_note(found, front, len(rows)), as_csv=as_csv)
+
+
+def _planned(found: SearchResult, index: int) -> dict[str, Any]:
+    """One plan with what it takes and the criteria in which it is the best (of equals: the fastest)."""
+    measures: dict[str, Sequence[float | None]] = {
+        "time": found.seconds,
+        "memory": found.memory,
+        "chips": [p.chips for p in found.plans],
+        "cost": found.usd,
+    }
+    known = {name: [v for v in values if v is not None] for name, values in measures.items()}
+    best = [name for name, v in known.items() if len(set(v)) > 1 and v.index(min(v)) == index]
+    return {
+        "plan": str(found.plans[index]),
+        "seconds": found.seconds[index],
+        "memory_gb": found.memory[index] / 1e9,
+        "chips": found.plans[index].chips,
+        "usd": found.usd[index],
+        "best": ", ".join(best),
+    }
+
+
+def _search_note(found: SearchResult, front: bool, shown: int) -> str:
+    lines = [f"{found.tried:,} plans tried, {found.fitting:,} fit, {len(found.pareto):,} of them beaten by no other."]
+    lines += [f"  {shown:,} of the front shown, fastest first"] if front and shown < len(found.pareto) else []
+    lines += ["Rejected:", *(f"  {count:,} × {reason}" for reason, count in sorted(found.rejected.items()))]
+    lines += found.hopeless.values()
+    if found.usd[0] is None:
+        lines += ["Cost left out: the catalogue knows no price or no power of this chip; --price gives a price."]
+    return "\n".join(lines)
 
 
 @click.command(
@@ -216,7 +284,7 @@ def _fit_training(write: bool, quick: bool) -> dict[str, Any]:
     inside = fit.log_errors(cases, parameters().changed(values))
     held: dict[str, float] = {}
     if not quick:
-        with _progress("sources") as advance:
+        with progress_bar("sources") as advance:
             start = {n: e.value for n, e in known.items()} | values
             held = fit.cross_validate(cases, known, start, progress=advance)
     ranges = fit.spreads(held, cases) if held else {}
@@ -242,7 +310,7 @@ def _fit_inference(write: bool, quick: bool) -> dict[str, Any]:
     held: dict[str, float] = {}
     ranges: dict[str, tuple[float, float]] = {}
     if not quick:
-        with _progress("sources") as advance:
+        with progress_bar("sources") as advance:
             left_out = inference_fit.cross_validate(rows, progress=advance)
         held = {r.row.id: r.error for r in left_out if r.error is not None}
         ranges = inference_fit.spreads(left_out)
@@ -270,19 +338,3 @@ def _errors(groups: dict[str, str], inside: dict[str, float], held: dict[str, fl
             row[name] = round(mean(known), 1) if known else None
         rows.append(row)
     return rows
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on standard error that stays away when nobody watches."""
-    import sys
-
-    if not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -35,11 +36,12 @@ def predict(
 ) -> Prediction:
     """What ``chips`` of ``chip`` do with ``model``.
 
-    Training options: ``sequence``, ``batch`` (sequences a step), ``precision``, ``cluster`` (name or YAML file) and a
-    plan (``tp``, ``pp``, ``vpp``, ``ep``, ``cp``, ``micro_batch``, ``recompute``, ``zero``, ``sequence_parallel``,
-    ``schedule``, ``recomputed``: share of layers that full recomputation covers); what the plan leaves open is
-    searched. Inference options: ``input_tokens``, ``output_tokens``,
-    ``batch`` (sequences at once), ``precision``, ``tp``, ``pp``. Raises InputError in words.
+    Training options: ``sequence``, ``batch`` (sequences a step), ``precision``, ``cluster`` (name or YAML file),
+    ``price_usd`` of a chip where it is another than the catalogue's, and a plan (``tp``, ``pp``, ``vpp``, ``ep``,
+    ``cp``, ``micro_batch``, ``recompute``, ``zero``, ``sequence_parallel``, ``schedule``, ``recomputed``: share of
+    layers that full recomputation covers); what the plan leaves open is searched. Inference options:
+    ``input_tokens``, ``output_tokens``, ``batch`` (sequences at once), ``precision``, ``tp``, ``pp``.
+    Raises InputError in words.
     """
     if job not in JOBS:
         raise UnknownName("job", job, JOBS)
@@ -66,15 +68,21 @@ def architecture_of(model: str | Architecture) -> Architecture:
 def plan(
     model: str | Architecture,
     chip: str | Chip,
-    chips: int,
+    chips: int | Sequence[int],
     *,
     progress: Callable[[int, int], None] | None = None,
     keep: int = 20,
     **options: Any,
 ) -> SearchResult:
-    """The best plans for training: the whole grid, or what the given plan fields leave of it."""
+    """The best plans for training: the whole grid, or what the given plan fields leave of it.
+
+    ``chips`` is one count or several; the Pareto front is over time, memory, chips and cost. Raises InputError.
+    """
+    counts = (chips,) if isinstance(chips, int) else tuple(chips)
+    if not counts or min(counts) < 1:
+        raise InputError(f"a job needs at least one chip; got {', '.join(map(str, counts)) or 'no count of chips'}")
     job, machine, wires, grid = _training_job(model, chip, options)
-    return search(job, machine, wires, chips, parameters(), grid=grid, keep=keep, progress=progress)
+    return search(job, machine, wires, counts, parameters(), grid=grid, keep=keep, progress=progress)
 
 
 def compare(chip: str, other: str, model: str | Architecture, job: str = "serve") -> Equivalent:
@@ -163,7 +171,7 @@ _PLAN = (
     "schedule",
     "recomputed",
 )
-_JOB = ("sequence", "batch", "precision", "cluster", "flash", "adapters", "balanced")
+_JOB = ("sequence", "batch", "precision", "cluster", "price_usd", "flash", "adapters", "balanced")
 
 
 def _training_job(
@@ -174,6 +182,8 @@ def _training_job(
             raise UnknownName("option", name, (*_PLAN, *_JOB))
     arch = architecture_of(model)
     machine = chip if isinstance(chip, Chip) else machines.of_accelerator(chip)
+    if options.get("price_usd") is not None:
+        machine = replace(machine, price_usd=float(options["price_usd"]))
     wires = cluster.for_chip(machine, options.get("cluster"))
     sequence = int(options.get("sequence") or 4096)
     batch = options.get("batch") or max(1, TOKENS_A_STEP // sequence)

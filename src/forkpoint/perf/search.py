@@ -7,21 +7,30 @@ so what depends on the split alone is priced once for a whole row of the block.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from forkpoint.errors import InputError
+from forkpoint.perf import economics
 from forkpoint.perf.chip import Chip
 from forkpoint.perf.cluster import Cluster
 from forkpoint.perf.efficiency import Parameters
 from forkpoint.perf.layers import TrainingJob, layer_seconds
 from forkpoint.perf.memory import training_memory
 from forkpoint.perf.parallelism import Plan, divisors
+from forkpoint.perf.pareto import pareto
+from forkpoint.perf.prediction import GROUPS
 from forkpoint.perf.training import assemble
 
 _CHUNK = 16384
+_BUSY = GROUPS["compute"] + GROUPS["HBM"]
+"""Parts of a step in which the chip works rather than waits."""
+_TOO_BIG = "needs more memory than the chip has"
+_AT_ODDS = "ZeRO-3 with a pipeline, ZeRO-2 with interleaving, or a schedule for another pipeline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +53,21 @@ class Grid:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search found. ``plans`` are the fitting plans, fastest first; ``seconds`` and ``memory`` go with them."""
+    """What a search found. ``plans`` are the fitting plans, fastest first; ``seconds`` (a step), ``memory`` (bytes a
+    chip) and ``usd`` (a step; None where the price or power of the chip is unknown) go with them. ``pareto`` are the
+    positions of those that no other plan beats in time, memory, chips and cost together; ``hopeless`` says for each
+    count of chips that holds no plan why.
+    """
 
     plans: tuple[Plan, ...]
     seconds: tuple[float, ...]
     memory: tuple[float, ...]
+    usd: tuple[float | None, ...]
     tried: int
     fitting: int
     pareto: tuple[int, ...]
     rejected: dict[str, int]
+    hopeless: dict[int, str]
     smallest_memory: float
 
     @property
@@ -61,71 +76,101 @@ class SearchResult:
         return self.plans[0]
 
 
+class _Priced(NamedTuple):
+    """Plans (rows of their fields) with what each takes, flat: seconds and USD of a step, bytes of a chip."""
+
+    plans: np.ndarray
+    seconds: np.ndarray
+    memory: np.ndarray
+    usd: np.ndarray
+    """Nought for every plan where it is unknown: a criterion that prefers none."""
+
+    def at(self, chosen: np.ndarray) -> _Priced:
+        """Some of them."""
+        return _Priced(*(part[chosen] for part in self))
+
+    def front(self) -> np.ndarray:
+        """Indices of those that no other beats in time, memory, chips and cost."""
+        return pareto(self.seconds, self.memory, Plan(*self.plans.T).chips, self.usd)
+
+
 def search(
     job: TrainingJob,
     chip: Chip,
     cluster: Cluster,
-    chips: int,
+    chips: int | Sequence[int],
     p: Parameters,
     *,
     grid: Grid | None = None,
     keep: int = 50,
     progress: Callable[[int, int], None] | None = None,
 ) -> SearchResult:
-    """Price every plan of the grid and keep the fastest and the Pareto front of time and memory.
+    """Price every plan of the grid, on each count of ``chips``; keep the fastest and the Pareto front.
 
     Raises InputError where no plan divides the job or none fits the memory; the message says by how much.
     """
     grid = grid or Grid()
-    splits, rejected = _splits(job, cluster, chips, grid)
-    if not len(splits):
-        raise InputError(_no_split(job, chips, rejected))
     inner = _inner(grid)
-    tried = len(splits) * len(inner)
-    per_chunk = max(1, _CHUNK // len(inner))
-    best: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-    fitting, smallest = 0, np.inf
-    for start in range(0, len(splits), per_chunk):
-        part = splits[start : start + per_chunk]
-        seconds, memory, valid = _price(job, chip, cluster, _plan(part, inner), p)
-        smallest = min(smallest, float(memory[valid].min())) if valid.any() else smallest
-        ok = valid & (memory <= chip.memory)
-        fitting += int(ok.sum())
-        rejected["needs more memory than the chip has"] = rejected.get("needs more memory than the chip has", 0) + int(
-            (valid & ~ok).sum()
-        )
-        chosen = _keep(seconds, memory, ok, keep)
-        best.append((_rows(part, inner, chosen), seconds[chosen], memory[chosen]))
-        if progress:
-            progress(min(start + per_chunk, len(splits)) * len(inner), tried)
+    rejected: Counter[str] = Counter()
+    hopeless: dict[int, str] = {}
+    splits: dict[int, np.ndarray] = {}
+    for count in dict.fromkeys((chips,) if isinstance(chips, int) else chips):
+        rows, refused = _splits(job, cluster, count, grid)
+        rejected += refused
+        if len(rows):
+            splits[count] = rows
+        else:
+            hopeless[count] = _no_split(job, count, refused)
+    tried = sum(map(len, splits.values())) * len(inner)
+    fitting, done, smallest = 0, 0, np.inf
+    found: list[_Priced] = []
+    for count, rows in splits.items():
+        least, fit = np.inf, 0
+        for part in _chunks_of(rows, max(1, _CHUNK // len(inner))):
+            seconds, memory, usd, valid = _price(job, chip, cluster, _plan(part, inner), p)
+            least = min(least, float(memory[valid].min(initial=np.inf)))
+            ok = np.flatnonzero(valid & (memory <= chip.memory))
+            rejected[_TOO_BIG] += int(valid.sum()) - len(ok)
+            rejected[_AT_ODDS] += int((~valid).sum())
+            fit += len(ok)
+            fitted = _Priced(_rows(part, inner, ok), seconds[ok], memory[ok], usd[ok])
+            found.append(_kept(fitted, keep))
+            done += len(part) * len(inner)
+            if progress:
+                progress(done, tried)
+        if not fit:
+            hopeless[count] = _too_big(job, chip, count, len(rows) * len(inner), least)
+        fitting, smallest = fitting + fit, min(smallest, least)
     if not fitting:
-        raise InputError(
-            f"{job.arch.name} does not fit: the smallest of {tried:,} plans on {chips:,} × {chip.name} needs "
-            f"{smallest / 1e9:,.0f} GB a chip, the chip has {chip.memory / 1e9:,.0f} GB"
-        )
-    return _result(best, keep, tried, fitting, rejected, smallest)
+        raise InputError("; ".join(hopeless.values()))
+    kept = _kept(_Priced(*map(np.concatenate, zip(*found, strict=True))), keep)
+    return _result(kept, tried, fitting, +rejected, hopeless, smallest, _usd_rates(chip, cluster) is not None)
 
 
-def _splits(job: TrainingJob, cluster: Cluster, chips: int, grid: Grid) -> tuple[np.ndarray, dict[str, int]]:
+def _chunks_of(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    return (rows[start : start + size] for start in range(0, len(rows), size))
+
+
+def _splits(job: TrainingJob, cluster: Cluster, chips: int, grid: Grid) -> tuple[np.ndarray, Counter[str]]:
     """Rows (tp, pp, vpp, dp, ep, cp, micro_batch) that divide the job, and how many of each kind do not."""
     arch, batch = job.arch, int(job.batch)
-    rejected: dict[str, int] = {}
+    rejected: Counter[str] = Counter()
     rows = []
     longest = max(1, job.sequence // 4096) if grid.cp is None else 1 << 30
     for tp in grid.tp or divisors(chips):
         if arch.heads % tp:
-            _count(rejected, "attention heads do not divide by tensor parallelism")
+            rejected["attention heads do not divide by tensor parallelism"] += 1
             continue
         if grid.tp is None and tp > max(cluster.domain, 1) * 4:
-            _count(rejected, "tensor parallelism spans more than four scale-up domains")
+            rejected["tensor parallelism spans more than four scale-up domains"] += 1
             continue
         for pp, cp in _pairs(grid, chips // tp, arch.layers):
             if chips % (tp * pp * cp) or cp > longest or job.sequence % cp:
-                _count(rejected, "chips or sequence do not divide by the product of tensor, pipeline and context")
+                rejected["chips or sequence do not divide by the product of tensor, pipeline and context"] += 1
                 continue
             dp = chips // (tp * pp * cp)
             if batch % dp:
-                _count(rejected, "the batch does not divide by data parallelism")
+                rejected["the batch does not divide by data parallelism"] += 1
                 continue
             rows += [
                 (tp, pp, vpp, dp, ep, cp, mb)
@@ -186,74 +231,72 @@ def _rows(splits: np.ndarray, inner: np.ndarray, chosen: np.ndarray) -> np.ndarr
 
 def _price(
     job: TrainingJob, chip: Chip, cluster: Cluster, plan: Plan, p: Parameters
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Seconds, bytes and validity of a block of plans, flat."""
-    layers = layer_seconds(job, chip, cluster, plan, p)
-    seconds = assemble(job, chip, cluster, plan, p, layers).total()
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Seconds, bytes, USD and validity of a block of plans, flat."""
+    step = assemble(job, chip, cluster, plan, p, layer_seconds(job, chip, cluster, plan, p))
+    seconds = step.total()
     memory = training_memory(job, plan, p).total()
+    waiting, working = _usd_rates(chip, cluster) or (0.0, 0.0)
+    usd = plan.chips * (waiting * seconds + working * sum(getattr(step, part) for part in _BUSY))
     valid = ~((plan.zero == 3) & (plan.pp > 1)) & ~((plan.schedule > 0) & ((plan.pp == 1) | (plan.vpp > 1)))
     valid = valid & ~((plan.zero >= 2) & (plan.pp > 1) & (plan.vpp > 1))
     shape = (len(plan.tp), plan.zero.shape[1])
-    return (
-        np.broadcast_to(seconds, shape).ravel(),
-        np.broadcast_to(memory, shape).ravel(),
-        np.broadcast_to(valid, shape).ravel(),
-    )
+    seconds, memory, usd, valid = (np.broadcast_to(part, shape).ravel() for part in (seconds, memory, usd, valid))
+    return seconds, memory, usd, valid
 
 
-def _keep(seconds: np.ndarray, memory: np.ndarray, ok: np.ndarray, keep: int) -> np.ndarray:
-    """Indices of the fastest ``keep`` of a block and of its Pareto front."""
-    index = np.flatnonzero(ok)
-    if not len(index):
-        return index
-    fastest = index[np.argpartition(seconds[index], min(keep, len(index)) - 1)[:keep]]
-    front = index[pareto(seconds[index], memory[index])]
-    kept = np.zeros(len(ok), dtype=bool)
-    kept[fastest] = kept[front] = True
-    return np.flatnonzero(kept)
+def _usd_rates(chip: Chip, cluster: Cluster) -> tuple[float, float] | None:
+    """USD of a second of a chip that waits, and what one that works costs more; None where that is unknown.
+
+    The cost of an hour is linear in the share of it that the chip is busy, so two hours tell it for every plan.
+    """
+    idle, busy = (economics.usd_per_hour(chip, economics.watts(chip, cluster, share)) for share in (0.0, 1.0))
+    if idle is None or busy is None:
+        return None
+    return idle.value / 3600.0, (busy.value - idle.value) / 3600.0
 
 
-def pareto(seconds: np.ndarray, memory: np.ndarray) -> np.ndarray:
-    """Indices of plans that no other beats in both time and memory, fastest first."""
-    order = np.lexsort((memory, seconds))
-    lowest = np.minimum.accumulate(memory[order])
-    better = np.concatenate([[True], lowest[1:] < lowest[:-1]])
-    front: np.ndarray = order[better]
-    return front
+def _kept(priced: _Priced, keep: int) -> _Priced:
+    """The fastest ``keep`` plans in order, then the rest of the Pareto front."""
+    if not len(priced.seconds):
+        return priced
+    few = np.argpartition(priced.seconds, min(keep, len(priced.seconds)) - 1)[:keep]
+    fastest = few[np.lexsort((priced.memory[few], priced.seconds[few]))]
+    front = priced.front()
+    return priced.at(np.concatenate([fastest, front[~np.isin(front, fastest)]]))
 
 
 def _result(
-    best: list[tuple[np.ndarray, np.ndarray, np.ndarray]],
-    keep: int,
+    kept: _Priced,
     tried: int,
     fitting: int,
-    rejected: dict[str, int],
+    rejected: Counter[str],
+    hopeless: dict[int, str],
     smallest: float,
+    priced: bool,
 ) -> SearchResult:
-    rows = np.concatenate([b[0] for b in best])
-    seconds = np.concatenate([b[1] for b in best])
-    memory = np.concatenate([b[2] for b in best])
-    order = np.lexsort((memory, seconds))[:keep]
-    front = pareto(seconds, memory)
-    chosen = np.concatenate([order, front[~np.isin(front, order)]])
-    position = {int(c): i for i, c in enumerate(chosen)}
-    grid = Plan(*rows[chosen].T)
+    grid = Plan(*kept.plans.T)
     return SearchResult(
-        plans=tuple(grid.at(i) for i in range(len(chosen))),
-        seconds=tuple(float(s) for s in seconds[chosen]),
-        memory=tuple(float(m) for m in memory[chosen]),
+        plans=tuple(grid.at(i) for i in range(len(kept.plans))),
+        seconds=tuple(kept.seconds.tolist()),
+        memory=tuple(kept.memory.tolist()),
+        usd=tuple(kept.usd.tolist()) if priced else (None,) * len(kept.plans),
         tried=tried,
         fitting=fitting,
-        pareto=tuple(position[int(f)] for f in front),
-        rejected={k: v for k, v in rejected.items() if v},
+        pareto=tuple(kept.front().tolist()),
+        rejected=dict(rejected),
+        hopeless=hopeless,
         smallest_memory=smallest,
     )
 
 
-def _count(rejected: dict[str, int], reason: str) -> None:
-    rejected[reason] = rejected.get(reason, 0) + 1
+def _too_big(job: TrainingJob, chip: Chip, chips: int, tried: int, smallest: float) -> str:
+    return (
+        f"{job.arch.name} does not fit: the smallest of {tried:,} plans on {chips:,} × {chip.name} needs "
+        f"{smallest / 1e9:,.0f} GB a chip, the chip has {chip.memory / 1e9:,.0f} GB"
+    )
 
 
-def _no_split(job: TrainingJob, chips: int, rejected: dict[str, int]) -> str:
+def _no_split(job: TrainingJob, chips: int, rejected: Mapping[str, int]) -> str:
     reasons = "; ".join(f"{reason} ({count})" for reason, count in rejected.items()) or "the grid is empty"
     return f"no plan divides {job.arch.name} with a batch of {job.batch:g} over {chips:,} chips: {reasons}"
