@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from forkpoint.perf.equivalence import Equivalent
 
 JOBS = ("train", "prefill", "decode", "serve")
-TOKENS_A_STEP = 4 * 2**20
-"""Tokens of a training step where no batch is given (assumption: 4 M, as Llama 2)."""
 
 
 def predict(
@@ -185,8 +183,9 @@ def _training_job(
     if options.get("price_usd") is not None:
         machine = replace(machine, price_usd=float(options["price_usd"]))
     wires = cluster.for_chip(machine, options.get("cluster"))
-    sequence = int(options.get("sequence") or 4096)
-    batch = options.get("batch") or max(1, TOKENS_A_STEP // sequence)
+    usual = economics.assumptions()
+    sequence = int(options.get("sequence") or usual["sequence"].value)
+    batch = options.get("batch") or max(1.0, usual["step_tokens"].value // sequence)
     flags = {k: bool(options[k]) for k in ("flash", "adapters", "balanced") if options.get(k) is not None}
     job = TrainingJob(arch, sequence, float(batch), options.get("precision") or "bf16", **flags)
     machine.peak(job.precision)
