@@ -51,10 +51,12 @@ MOVING = ("timed", "path", "state")
 
 @dataclass(frozen=True)
 class ScalarStep:
-    """A step: where each recorded node's elements stand, the new stocks, and the outputs asked for.
+    """A step: where each recorded node's elements stand, the stocks at the start and one step later, and the outputs.
 
-    ``layout``: place → {node number: first slot}; ``sizes``: slots of each place; ``following``: every stock element
-    one step later; ``outputs``: the elements asked for, now. Elements are in row-major order, stocks in the model's.
+    ``layout``: place → {node number: first slot}; ``sizes``: slots of each place; ``inputs``, ``held``, ``given``: node
+    numbers of parameters and series, held paths, and given initial values; ``start``, ``following``: every stock
+    element at the start and one step later; ``outputs``: the elements asked for, now. Elements are in row-major order,
+    stocks in the system's.
     """
 
     nodes: tuple[Node, ...]
@@ -62,61 +64,78 @@ class ScalarStep:
     sizes: Mapping[str, int]
     inputs: Mapping[str, int]
     held: Mapping[Link, int]
-    stocks: Mapping[str, int]
+    given: Mapping[str, int]
+    start: tuple[Symbol, ...]
     following: tuple[Symbol, ...]
     outputs: tuple[Symbol, ...]
     shared: tuple[Node, ...]
     graph: Graph = field(repr=False)
 
 
-def scalar_step(
-    plan: Plan, fixed: Values, state: Values, drawn: frozenset[str], outputs: Sequence[Element]
-) -> ScalarStep:
-    """The step of a plan, giving these elements of its variables.
-
-    ``fixed`` and ``state``: values of one draw, as samples; ``drawn``: inputs that draws vary.
+def scalar_step(plan: Plan, drawn: frozenset[str], outputs: Sequence[Element]) -> ScalarStep:
+    """The step of a plan, giving these elements of its variables. ``drawn``: inputs that differ between draws.
 
     Raises ModelError where an equation does what has no scalar form.
     """
     recorder = Recorder()
     grid, model = plan.grid, plan.model
-    system = model.system(0).with_varying(
-        frozenset(n for n in plan.inputs.varying if n in model.parameters), frozenset(t for _, t in plan.held)
-    )
-    moment = {n: _first(v[0, 0], plan) for n, v in plan.inputs.varying.items()} | {"time": grid.start}
-    inputs = {n: recorder.input(v, FIXED) for n, v in {**fixed, "time_step": grid.step}.items()}
-    inputs |= {n: recorder.input(v, TIMED) for n, v in moment.items()}
+    moved = frozenset(n for n in plan.inputs.varying if n in model.parameters)
+    system = model.system(0).with_varying(moved, frozenset(target for _, target in plan.held))
+    inputs = {n: recorder.input(_first(v, plan), FIXED) for n, v in plan.inputs.fixed.items()}
+    inputs |= {n: recorder.input(_first(v[0, 0], plan), TIMED) for n, v in plan.inputs.varying.items()}
+    inputs |= {"time_step": recorder.input(grid.step, FIXED), "time": recorder.input(grid.start, TIMED)}
     held = {link: recorder.input(_first(path[0, 0], plan), TIMED) for link, path in plan.held.items()}
-    stocks = {n: recorder.input(v, STATE) for n, v in state.items()}
-    values: Values = {**inputs, **stocks}
+    given = {n: recorder.input(_first(v, plan), FIXED) for n, v in plan.initial.items()}
     try:
+        constants = {**inputs}
+        for equation in system.constants:
+            constants[equation.name] = equation(constants)
+        begin = {**constants, **given}
+        for equation in system.initials:
+            if equation.name not in begin:
+                begin[equation.name] = equation(begin)
+        first = {n: recorder.operand(begin[n]) for n in system.stocks}
+        stocks = {n: recorder.input(np.broadcast_to(r.sample, model.shape(n))[()], STATE) for n, r in first.items()}
+        values: Values = {**constants, **stocks}
         system.evaluate_into(values, held or None)
         rates = system.rates(values, held or None)
         changes = {n: recorder.operand(r * inputs["time_step"]) for n, r in rates.items()}
         wanted = {n: recorder.operand(values[n]) for n in dict.fromkeys(name for name, _ in outputs)}
     except Unrecordable as error:
         raise ModelError(f"the model cannot be compiled: {error}") from error
-    unrolled = _Unroller(recorder.nodes, {inputs[n].node.number for n in drawn if n in inputs})
-    following = []
-    present = {n: unrolled.symbols(stock.node) for n, stock in stocks.items()}  # first, so that slots are in this order
+    differing = {inputs[n].node.number for n in drawn if n in inputs}
+    differing |= {r.node.number for n, r in given.items() if plan.initial[n].shape[-1] > 1}
+    unrolled = _Unroller(recorder.nodes, differing)
+
+    def elements(of: Mapping[str, Any], name: str) -> Symbols:
+        return np.broadcast_to(unrolled.symbols(of[name].node), model.shape(name)).reshape(-1)
+
+    present = {n: elements(stocks, n) for n in stocks}  # first, so that slots are in this order
+    following: list[Symbol] = []
     for name, now in present.items():
         if name in changes:
-            change = np.broadcast_to(unrolled.symbols(changes[name].node), now.shape)
-            now = mapped(lambda a, b: unrolled.graph.apply("add", a, b), now, change)
-        following += list(now.reshape(-1))
-    found = {n: np.broadcast_to(unrolled.symbols(o.node), model.shape(n)).reshape(-1) for n, o in wanted.items()}
+            pairs = zip(now, elements(changes, name), strict=True)
+            now = [unrolled.graph.apply("add", stock, change) for stock, change in pairs]
+        following += list(now)
+    found = {n: elements(wanted, n) for n in wanted}
     return ScalarStep(
-        tuple(recorder.nodes), unrolled.layout, unrolled.sizes,
-        {n: r.node.number for n, r in inputs.items()}, {n: r.node.number for n, r in held.items()},
-        {n: r.node.number for n, r in stocks.items()}, tuple(following),
-        tuple(unrolled.graph.number(found[name][place]) for name, place in outputs), unrolled.shared_nodes(),
-        unrolled.graph,
-    )  # fmt: skip
+        nodes=tuple(recorder.nodes),
+        layout=unrolled.layout,
+        sizes=unrolled.sizes,
+        inputs={n: r.node.number for n, r in inputs.items()},
+        held={n: r.node.number for n, r in held.items()},
+        given={n: r.node.number for n, r in given.items()},
+        start=tuple(unrolled.graph.number(s) for n in stocks for s in elements(first, n)),
+        following=tuple(following),
+        outputs=tuple(unrolled.graph.number(found[name][place]) for name, place in outputs),
+        shared=unrolled.shared_nodes(),
+        graph=unrolled.graph,
+    )
 
 
 def _first(value: Any, plan: Plan) -> Any:
     """The first draw of a value."""
-    return value if plan.draws is None else value[..., 0]
+    return value if plan.draws is None else value[..., 0][()]
 
 
 class _Unroller:

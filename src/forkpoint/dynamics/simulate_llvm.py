@@ -15,18 +15,18 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from forkpoint.dynamics.emit.symbols import in_order
+from forkpoint.dynamics.emit.symbols import Symbol, in_order
 from forkpoint.dynamics.evaluation import Values
 from forkpoint.dynamics.llvm.machine import Compiled
 from forkpoint.dynamics.llvm.mathematics import LANES
 from forkpoint.dynamics.llvm.text import Code, module, run_function
-from forkpoint.dynamics.recording import FIXED
 from forkpoint.dynamics.scalar_step import Element, ScalarStep, scalar_step, standing
-from forkpoint.dynamics.simulate import Plan, start_values
+from forkpoint.dynamics.simulate import Plan
 from forkpoint.dynamics.straight_line import at_all_times
 from forkpoint.errors import InputError
 
 Array: TypeAlias = NDArray[np.float64]
+_NO_COTANGENTS = (np.empty(0), np.empty(0))
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,29 @@ class Program:
     step: ScalarStep
     kept: int
     run: Compiled
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a run reads: numbers that all draws share, and vectors of what they differ in, filled up to whole vectors.
+
+    ``fixed`` (slots), ``timed`` (moments, slots), ``drawn`` (slots, draws), ``path`` (moments, slots, draws).
+    """
+
+    fixed: Array
+    timed: Array
+    drawn: Array
+    path: Array
+
+    @property
+    def width(self) -> int:
+        """Draws, whole vectors."""
+        return int(self.drawn.shape[-1])
+
+    def block(self, first: int) -> tuple[Array, Array, Array, Array]:
+        """The memory of one vector of draws."""
+        drawn, path = (np.ascontiguousarray(part[..., first : first + LANES]) for part in (self.drawn, self.path))
+        return self.fixed, self.timed, drawn, path
 
 
 def execute(plan: Plan, workers: int = 1) -> tuple[Values, Values, Values]:
@@ -60,117 +83,130 @@ def simulate(
     ``drawn_names``: inputs that draws vary (default: those with more than one draw); each set has its own code.
     Raises InputError for a run without draws or by another method than Euler's.
     """
-    if plan.draws is None or plan.method != "euler":
-        raise InputError("the LLVM engine runs draws by Euler's method: give draws=, or take another engine")
-    with np.errstate(all="ignore"):
-        fixed, state = start_values(plan, lambda values: {n: v[0, 0] for n, v in values.items()})
-        program = program_of(plan, fixed, state, tuple(elements), drawn_names)
-        shared = shared_values(program.step, plan, fixed)
-    drawn, path, start = drawn_values(program.step, plan, fixed, state)
-    points, width = len(plan.saved_times), start.shape[-1]
-    paths = np.empty((len(elements), points, width))
-    stocks, lowest = np.empty_like(start), np.empty_like(start)
+    require_draws(plan)
+    program = program_of(plan, tuple(elements), drawn_names)
+    memory = memory_of(program.step, plan)
+    points, size = len(plan.saved_times), len(program.step.following)
+    paths = np.empty((len(elements), points, memory.width))
+    stocks, lowest = np.empty((size, memory.width)), np.empty((size, memory.width))
 
     def some(first: int, last: int) -> None:
         kept, out = np.empty((program.kept, LANES)), np.empty((points, len(elements), LANES))
         for low in range(first, last, LANES):
+            now, least = np.empty((size, LANES)), np.full((size, LANES), np.inf)
+            program.run(*memory.block(low), now, kept, out, *_NO_COTANGENTS, least, plan.grid.count, plan.save_every, 0)
             here = slice(low, low + LANES)
-            own = [np.ascontiguousarray(part[..., here]) for part in (drawn, path, start, start)]
-            program.run(*shared, *own[:3], kept, out, own[3], plan.grid.count, plan.save_every)
-            paths[..., here], stocks[:, here], lowest[:, here] = out.swapaxes(0, 1), own[2], own[3]
+            paths[..., here], stocks[:, here], lowest[:, here] = out.swapaxes(0, 1), now, np.minimum(now, least)
 
-    edges = [LANES * round(edge) for edge in np.linspace(0, width // LANES, workers + 1)]
+    edges = [LANES * round(edge) for edge in np.linspace(0, memory.width // LANES, workers + 1)]
     if workers == 1:
-        some(0, width)
+        some(0, memory.width)
     else:
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(some, edges[:-1], edges[1:]))
     return paths[..., : plan.draws], stocks[:, : plan.draws], lowest[:, : plan.draws]
 
 
-def program_of(
-    plan: Plan, fixed: Values, state: Values, elements: tuple[Element, ...], drawn: frozenset[str] | None = None
-) -> Program:
+def require_draws(plan: Plan) -> None:
+    """Raises InputError for a run without draws or by another method than Euler's."""
+    if plan.draws is None or plan.method != "euler":
+        raise InputError("the LLVM engine runs draws by Euler's method: give draws=, or take another engine")
+
+
+def program_of(plan: Plan, elements: tuple[Element, ...], drawn: frozenset[str] | None = None) -> Program:
     """The compiled run of a plan's shape, kept with the model for every plan that differs in values only."""
-    several = frozenset(n for n, v in (*fixed.items(), *plan.inputs.varying.items()) if v.shape[-1] > 1)
-    drawn = several if drawn is None else drawn | several
-    key = ("llvm", elements, drawn, frozenset(plan.inputs.varying), frozenset(plan.held))
+    drawn = differing(plan, drawn)
     known: dict[Any, Any] = plan.model._compiled
+    key = shape_key(plan, "llvm", elements, drawn)
     if key not in known:
-        first_fixed, first_state = ({n: v[..., 0][()] for n, v in part.items()} for part in (fixed, state))
-        known[key] = compiled(scalar_step(plan, first_fixed, first_state, drawn, elements))
+        known[key] = _compiled(scalar_step(plan, drawn, elements))
     program: Program = known[key]
     return program
 
 
-def compiled(step: ScalarStep) -> Program:
-    """The step's code: what stands for the whole run first, the rest in the loop."""
-    roots = [*step.following, *step.outputs]
-    stands = standing(roots)
-    early = dict.fromkeys(
-        o for s in in_order(roots) if not stands[id(s)] for o in s.operands if stands[id(o)] and o.operands
-    )
+def differing(plan: Plan, named: frozenset[str] | None) -> frozenset[str]:
+    """The inputs that differ between draws: those named, and those given with more than one draw."""
+    given = (*plan.inputs.fixed.items(), *plan.inputs.varying.items())
+    return frozenset(n for n, v in given if v.shape[-1] > 1) | (named or frozenset())
+
+
+def shape_key(plan: Plan, kind: str, elements: tuple[Element, ...], drawn: frozenset[str]) -> Any:
+    """What plans that share compiled code have in common."""
+    drawn_starts = frozenset(n for n, v in plan.initial.items() if v.shape[-1] > 1)
+    return kind, elements, drawn, drawn_starts, frozenset(plan.inputs.varying), frozenset(plan.held), *plan.initial
+
+
+def _compiled(step: ScalarStep) -> Program:
+    prepare, start, loop = forward_code(step)
+    run = run_function(prepare, start, loop, dict(step.sizes), len(step.following), len(step.outputs))
+    text = module([*prepare.text, *start.text, *loop.text, run])
+    return Program(step, loop.slots, Compiled(text, "run", arrays=10, numbers=3))
+
+
+def forward_code(step: ScalarStep) -> tuple[Code, Code, Code]:
+    """Code of what stands for a draw's whole run, of the stocks at the start, and of one step."""
     prepare = Code("prepare", slots=len(step.following))
-    prepare.keep(list(early))
-    loop = Code("step", kept=dict(prepare.kept), slots=prepare.slots)
-    stores: dict[int, list[tuple[str, int]]] = {}
-    for place, symbols in (("kept", step.following), ("out", step.outputs)):
+    prepare.keep(hoisted([*step.start, *step.following, *step.outputs]))
+    start = Code("start", kept=dict(prepare.kept), slots=prepare.slots)
+    start.add(step.start, places(("state", step.start)))
+    loop = Code("step", kept=dict(prepare.kept), slots=start.slots)
+    loop.add([*step.following, *step.outputs], places(("kept", step.following), ("out", step.outputs)))
+    return prepare, start, loop
+
+
+def hoisted(roots: Sequence[Symbol]) -> list[Symbol]:
+    """Symbols to compute once: those that stand for the whole run, where something that moves uses them."""
+    stands = standing(roots)
+    users = [s for s in in_order(roots) if not stands[id(s)]]
+    return list(dict.fromkeys(o for s in users for o in s.operands if stands[id(o)] and o.operands))
+
+
+def places(*parts: tuple[str, Sequence[Symbol]]) -> dict[int, list[tuple[str, int]]]:
+    """Where symbols (by id) are stored: each part from the first slot of a memory on."""
+    found: dict[int, list[tuple[str, int]]] = {}
+    for place, symbols in parts:
         for slot, symbol in enumerate(symbols):
-            stores.setdefault(id(symbol), []).append((place, slot))
-    loop.add(roots, stores)
-    run = run_function(prepare, loop, dict(step.sizes), len(step.following), len(step.outputs))
-    text = module([*prepare.text, *loop.text, run])
-    return Program(step, loop.slots, Compiled(text, "run", arrays=8, numbers=2))
+            found.setdefault(id(symbol), []).append((place, slot))
+    return found
 
 
-def shared_values(step: ScalarStep, plan: Plan, fixed: Values) -> tuple[Array, Array]:
-    """Memory of what all draws share: (slots) and (moments, slots)."""
+def memory_of(step: ScalarStep, plan: Plan) -> Memory:
+    """A plan's values where the compiled code reads them; the last draw is repeated to whole vectors."""
+    assert plan.draws is not None
     grid, points = plan.grid, plan.grid.count + 1
-    values: dict[int, Any] = {n.number: n.value for n in step.nodes if n.value is not None}
-    given = {n: v[..., 0] for n, v in fixed.items()} | {n: v[:, 0, ..., 0] for n, v in plan.inputs.varying.items()}
-    given |= {"time_step": grid.step, "time": grid.times}
-    values |= {number: given[name] for name, number in step.inputs.items() if name in given}
-    values |= {number: plan.held[link][:, 0, ..., 0] for link, number in step.held.items()}
+    inputs: dict[int, Any] = {step.inputs[n]: v for n, v in plan.inputs.fixed.items()}
+    inputs |= {step.inputs[n]: v[:, 0] for n, v in plan.inputs.varying.items()}
+    inputs |= {number: plan.initial[name] for name, number in step.given.items()}
+    inputs |= {number: plan.held[link][:, 0] for link, number in step.held.items()}
+    values: dict[int, Any] = {number: v[..., 0] for number, v in inputs.items()}
+    values |= {n.number: n.value for n in step.nodes if n.value is not None}
+    values |= {step.inputs["time_step"]: grid.step, step.inputs["time"]: grid.times}
     with np.errstate(all="ignore"):
         for node in step.shared:
             values[node.number] = at_all_times(node, step.nodes, values, points)
-    still, timed = np.empty(step.sizes["fixed"]), np.empty((points, step.sizes["timed"]))
+    width = -(-plan.draws // LANES) * LANES
+    memory = Memory(
+        fixed=np.empty(step.sizes["fixed"]),
+        timed=np.empty((points, step.sizes["timed"])),
+        drawn=np.empty((step.sizes["drawn"], width)),
+        path=np.empty((points, step.sizes["path"], width)),
+    )
     for number, first in step.layout["fixed"].items():
-        value = np.asarray(values[number], float).reshape(-1)
-        still[first : first + value.size] = value
+        _fill(memory.fixed, first, np.asarray(values[number], float).reshape(-1))
     for number, first in step.layout["timed"].items():
-        rows = np.asarray(values[number], float).reshape(points, -1)
-        timed[:, first : first + rows.shape[1]] = rows
-    assert all(n.level == FIXED for n in map(step.nodes.__getitem__, step.layout["fixed"]))
-    return still, timed
-
-
-def drawn_values(step: ScalarStep, plan: Plan, fixed: Values, state: Values) -> tuple[Array, Array, Array]:
-    """Memory of what draws differ in: (slots, draws), (moments, slots, draws), and stocks (elements, draws).
-
-    Draws are filled up to whole vectors by repeating the last one.
-    """
-    assert plan.draws is not None
-    draws, points = plan.draws, plan.grid.count + 1
-    width = -(-draws // LANES) * LANES
-    names = {number: name for name, number in step.inputs.items()}
-    drawn = np.empty((step.sizes["drawn"], width))
-    path = np.empty((points, step.sizes["path"], width))
-    start = np.empty((len(step.following), width))
+        _fill(memory.timed.T, first, np.asarray(values[number], float).reshape(points, -1).T)
     for number, first in step.layout["drawn"].items():
-        rows = fixed[names[number]].reshape(-1, fixed[names[number]].shape[-1])
-        drawn[first : first + len(rows), :draws] = rows
+        _fill(memory.drawn[:, : plan.draws], first, inputs[number].reshape(-1, inputs[number].shape[-1]))
     for number, first in step.layout["path"].items():
-        moments = plan.inputs.varying[names[number]][:, 0].reshape(points, -1, draws)
-        path[:, first : first + moments.shape[1], :draws] = moments
-    first = 0
-    for name in step.stocks:
-        value = np.broadcast_to(state[name], (*plan.model.shape(name), draws)).reshape(-1, draws)
-        start[first : first + len(value), :draws] = value
-        first += len(value)
-    for part in (drawn, path, start):
-        part[..., draws:] = part[..., draws - 1 : draws]
-    return drawn, path, start
+        moments = inputs[number].reshape(points, -1, inputs[number].shape[-1])
+        _fill(memory.path[..., : plan.draws].swapaxes(0, 1), first, moments.swapaxes(0, 1))
+    for part in (memory.drawn, memory.path):
+        part[..., plan.draws :] = part[..., plan.draws - 1 : plan.draws]
+    return memory
+
+
+def _fill(memory: Array, first: int, rows: Array) -> None:
+    memory[first : first + len(rows)] = rows
 
 
 def _by_name(plan: Plan, part: Array, names: Iterable[str]) -> Values:

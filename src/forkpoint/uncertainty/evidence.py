@@ -91,7 +91,7 @@ def simulate(z: Floats, of: Sequence[Coordinate], exogenous: Mapping[str, Any]) 
     """Runs over draws of coordinates ``z`` (coordinate, draw); always the same span and outputs, so compiled once."""
     needed = sorted({v for o in observables() for v in o.variables})
     draws = {n: v for n, v in parameter_values(z, of).items() if n not in exogenous}
-    return world().run(exogenous, stop=HORIZON, draws=draws, outputs=needed, engine="jax", on_error="mark")
+    return world().run(exogenous, stop=HORIZON, draws=draws, outputs=needed, engine="llvm", on_error="mark")
 
 
 def _repeats(row: Observation, rows: Iterable[Observation]) -> float:

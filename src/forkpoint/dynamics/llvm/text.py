@@ -5,7 +5,8 @@ Memory, all of doubles; a *vector* holds one value for each of eight draws:
 - ``fixed``, ``timed``: plain numbers, as the draws share them; ``timed`` has one row a moment;
 - ``drawn``, ``path``, ``state``: vectors; ``path`` has one row a moment;
 - ``kept``: vectors; first the stocks one step later, then values that one function leaves for others;
-- ``lowest``: a vector for every stock element; ``out``: one row of output vectors for every kept moment.
+- ``lowest``: a vector for every stock element; ``out``: one row of output vectors for every kept moment;
+- ``bar``, ``sum``: cotangents of the stocks, and their sums over time (derivatives only).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ SHARED = ("fixed", "timed")
 WHOLE_POWERS = 8
 """Largest whole exponent that is multiplied out."""
 
-PARAMETERS = ("fixed", "timed", "drawn", "path", "state", "kept", "out")
+PARAMETERS = ("fixed", "timed", "drawn", "path", "state", "kept", "out", "bar", "sum")
 
 
 @dataclass
@@ -193,50 +194,106 @@ def calls(code: Code, rows: dict[str, str]) -> list[str]:
     return [f"  call void @{name}({given})" for name in code.calls]
 
 
-def run_function(prepare: Code, step: Code, sizes: dict[str, int], stocks: int, outputs: int) -> str:
+def run_function(prepare: Code, start: Code, step: Code, sizes: dict[str, int], stocks: int, outputs: int) -> str:
     """``@run``: prepare, then for every moment: the step, the outputs, the stocks one step later and their lowest.
 
+    ``stride``: vectors from the stocks of one moment to those of the next: 0 writes over them, ``stocks`` keeps all.
     Outputs of moments between two kept ones are written to the next kept row, which the kept moment overwrites.
     """
-    rows = {"timed": "%timed_now", "path": "%path_now", "out": "%out_now"}
+    rows = {"timed": "%timed_now", "path": "%path_now", "state": "%state_now", "out": "%out_now"}
+    pointers = ", ".join(f"ptr noalias %{p}" for p in (*PARAMETERS, "lowest"))
     return "\n".join([
-        "define void @run(ptr noalias %fixed, ptr noalias %timed, ptr noalias %drawn, ptr noalias %path, "
-        "ptr noalias %state, ptr noalias %kept, ptr noalias %out, ptr noalias %lowest, i64 %count, i64 %every) #0 {",
-        "start:",
+        f"define void @run({pointers}, i64 %count, i64 %every, i64 %stride) #0 {{",
+        "begin:",
         *calls(prepare, {}),
+        *calls(start, {}),
         "  br label %moment",
         "moment:",
-        "  %n = phi i64 [0, %start], [%after, %moved]",
-        f"  %timed_first = mul i64 %n, {sizes['timed']}",
-        "  %timed_now = getelementptr double, ptr %timed, i64 %timed_first",
-        f"  %path_first = mul i64 %n, {sizes['path']}",
-        f"  %path_now = getelementptr {VECTOR}, ptr %path, i64 %path_first",
+        "  %n = phi i64 [0, %begin], [%after, %moved]",
+        *_row("timed", "double", "%n", sizes["timed"]),
+        *_row("path", VECTOR, "%n", sizes["path"]),
+        *_row("state", VECTOR, "%n", "%stride"),
         "  %reached = add i64 %n, %every",
         "  %before = sub i64 %reached, 1",
         "  %row = udiv i64 %before, %every",
-        f"  %out_first = mul i64 %row, {outputs}",
-        f"  %out_now = getelementptr {VECTOR}, ptr %out, i64 %out_first",
+        *_row("out", VECTOR, "%row", outputs),
         *calls(step, rows),
         "  %last = icmp eq i64 %n, %count",
-        "  br i1 %last, label %done, label %stock",
+        "  %after = add i64 %n, 1",
+        "  br i1 %last, label %done, label %stocks",
+        "stocks:",
+        "  %following = getelementptr " + f"{VECTOR}, ptr %state_now, i64 %stride",
+        "  br label %stock",
         "stock:",
-        "  %i = phi i64 [0, %moment], [%next, %stock]",
-        f"  %new_at = getelementptr {VECTOR}, ptr %kept, i64 %i",
-        f"  %new = load {VECTOR}, ptr %new_at, align 8",
-        f"  %stock_at = getelementptr {VECTOR}, ptr %state, i64 %i",
-        f"  store {VECTOR} %new, ptr %stock_at, align 8",
+        "  %i = phi i64 [0, %stocks], [%next, %stock]",
+        f"  %old_at = getelementptr {VECTOR}, ptr %state_now, i64 %i",
+        f"  %old = load {VECTOR}, ptr %old_at, align 8",
         f"  %low_at = getelementptr {VECTOR}, ptr %lowest, i64 %i",
         f"  %low = load {VECTOR}, ptr %low_at, align 8",
-        f"  %less = fcmp olt {VECTOR} %new, %low",
-        f"  %least = select {TRUTH} %less, {VECTOR} %new, {VECTOR} %low",
+        f"  %less = fcmp olt {VECTOR} %old, %low",
+        f"  %least = select {TRUTH} %less, {VECTOR} %old, {VECTOR} %low",
         f"  store {VECTOR} %least, ptr %low_at, align 8",
-        "  %next = add i64 %i, 1",
+        *_copied("kept", "following"),
         f"  %more = icmp ult i64 %next, {stocks}",
         "  br i1 %more, label %stock, label %moved",
         "moved:",
-        "  %after = add i64 %n, 1",
         "  br label %moment",
         "done:",
         "  ret void",
         "}",
     ])  # fmt: skip
+
+
+def back_function(prepare: Code, back: Code, finish: Code, sizes: dict[str, int], stocks: int, outputs: int) -> str:
+    """``@back``: from the last moment to the first, cotangents of the stocks one step later into those of the stocks.
+
+    ``out`` holds the cotangents of the outputs; sums over time go to ``sum``.
+    """
+    rows = {"timed": "%timed_now", "path": "%path_now", "state": "%state_now", "out": "%out_now"}
+    pointers = ", ".join(f"ptr noalias %{p}" for p in PARAMETERS)
+    return "\n".join([
+        f"define void @back({pointers}, i64 %count) #0 {{",
+        "begin:",
+        *calls(prepare, {}),
+        "  br label %moment",
+        "moment:",
+        "  %n = phi i64 [%count, %begin], [%before, %moved]",
+        *_row("timed", "double", "%n", sizes["timed"]),
+        *_row("path", VECTOR, "%n", sizes["path"]),
+        *_row("state", VECTOR, "%n", stocks),
+        *_row("out", VECTOR, "%n", outputs),
+        *calls(back, rows),
+        "  br label %stock",
+        "stock:",
+        "  %i = phi i64 [0, %moment], [%next, %stock]",
+        *_copied("kept", "bar"),
+        f"  %more = icmp ult i64 %next, {stocks}",
+        "  br i1 %more, label %stock, label %moved",
+        "moved:",
+        "  %first = icmp eq i64 %n, 0",
+        "  %before = sub i64 %n, 1",
+        "  br i1 %first, label %done, label %moment",
+        "done:",
+        *calls(finish, {}),
+        "  ret void",
+        "}",
+    ])  # fmt: skip
+
+
+def _row(place: str, kind: str, number: str, length: int | str) -> list[str]:
+    """``%place_now``: the row of a moment."""
+    return [
+        f"  %{place}_first = mul i64 {number}, {length}",
+        f"  %{place}_now = getelementptr {kind}, ptr %{place}, i64 %{place}_first",
+    ]
+
+
+def _copied(source: str, target: str) -> list[str]:
+    """Vector ``%i`` from one memory to another, and ``%next``."""
+    return [
+        f"  %from = getelementptr {VECTOR}, ptr %{source}, i64 %i",
+        f"  %moved_value = load {VECTOR}, ptr %from, align 8",
+        f"  %to = getelementptr {VECTOR}, ptr %{target}, i64 %i",
+        f"  store {VECTOR} %moved_value, ptr %to, align 8",
+        "  %next = add i64 %i, 1",
+    ]

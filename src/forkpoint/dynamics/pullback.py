@@ -1,0 +1,164 @@
+"""Derivatives of a run by one backward pass, compiled as the run is: by any number of parameters, for a few runs' cost.
+
+The run keeps its stocks at every moment; the backward pass goes from the last moment to the first, computes each step
+again and carries the cotangents of the stocks back through it (Griewank & Walther 2008, §3.2 and §12.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forkpoint.dynamics.emit.symbols import Symbol
+from forkpoint.dynamics.llvm.adjoint import cotangents
+from forkpoint.dynamics.llvm.machine import Compiled
+from forkpoint.dynamics.llvm.mathematics import LANES
+from forkpoint.dynamics.llvm.text import Code, back_function, module, run_function
+from forkpoint.dynamics.scalar_step import Element, ScalarStep, scalar_step
+from forkpoint.dynamics.simulate import Plan
+from forkpoint.dynamics.simulate_llvm import (
+    differing,
+    forward_code,
+    hoisted,
+    memory_of,
+    places,
+    require_draws,
+    shape_key,
+)
+from forkpoint.errors import InputError
+
+Array: TypeAlias = NDArray[np.float64]
+Pull: TypeAlias = Callable[[Array], dict[str, Array]]
+
+
+@dataclass(frozen=True)
+class Program:
+    """A compiled run and its backward pass; ``sums``: vectors of sums over time, those of drawn inputs last."""
+
+    step: ScalarStep
+    kept: int
+    sums: int
+    run: Compiled
+    back: Compiled
+
+
+def pullback(plan: Plan, elements: Sequence[Element], drawn_names: frozenset[str] | None = None) -> tuple[Array, Pull]:
+    """Paths (element, time, draw) of single elements, and what pulls weights of the same shape back to the draws.
+
+    The second is a function from weights to {drawn parameter: (dimensions, draw)}: the derivative of the weighted sum
+    of all paths. Raises InputError for a run without draws, by another method than Euler's, that does not keep every
+    step, or with drawn parameters that move over time; ModelError for an operation without a derivative.
+    """
+    require_draws(plan)
+    if plan.save_every != 1:
+        raise InputError("a derivative needs every step: give save_every=1")
+    program = program_of(plan, tuple(elements), differing(plan, drawn_names))
+    step, count = program.step, plan.grid.count
+    if step.sizes["path"]:
+        raise InputError("no derivative by drawn parameters that move over time")
+    memory = memory_of(step, plan)
+    points, size = count + 1, len(step.following)
+    blocks = range(0, memory.width, LANES)
+    trails = [np.empty((points, size, LANES)) for _ in blocks]
+    paths = np.empty((len(elements), points, memory.width))
+    kept, none = np.empty((program.kept, LANES)), np.empty(0)
+    for low, trail in zip(blocks, trails, strict=True):
+        out, lowest = np.empty((points, len(elements), LANES)), np.empty((size, LANES))
+        program.run(*memory.block(low), trail, kept, out, none, none, lowest, count, 1, size)
+        paths[..., low : low + LANES] = out.swapaxes(0, 1)
+
+    def pull(weights: Array) -> dict[str, Array]:
+        full = np.zeros_like(paths)
+        full[..., : plan.draws] = weights
+        slopes = np.empty((step.sizes["drawn"], memory.width))
+        for low, trail in zip(blocks, trails, strict=True):
+            rows = np.ascontiguousarray(full[..., low : low + LANES].swapaxes(0, 1))
+            bar, sums = np.zeros((size, LANES)), np.zeros((program.sums, LANES))
+            program.back(*memory.block(low), trail, kept, rows, bar, sums, count)
+            slopes[:, low : low + LANES] = sums[program.sums - len(slopes) :]
+        return _by_name(step, plan, slopes[:, : plan.draws])
+
+    return paths[..., : plan.draws], pull
+
+
+def program_of(plan: Plan, elements: tuple[Element, ...], drawn: frozenset[str]) -> Program:
+    """The compiled pair of a plan's shape, kept with the model."""
+    known: dict[Any, Any] = plan.model._compiled
+    key = shape_key(plan, "pullback", elements, drawn)
+    if key not in known:
+        known[key] = _compiled(scalar_step(plan, drawn, elements))
+    program: Program = known[key]
+    return program
+
+
+def _compiled(step: ScalarStep) -> Program:
+    prepare, start, loop = forward_code(step)
+    once = hoisted([*step.start, *step.following, *step.outputs])
+    back = Code("back", kept=dict(prepare.kept), slots=prepare.slots)
+    finish = Code("finish", kept=dict(prepare.kept), slots=prepare.slots)
+    _add_back(step, once, back)
+    _add_finish(step, once, finish)
+    size, outputs, sizes = len(step.following), len(step.outputs), dict(step.sizes)
+    text = module([
+        *prepare.text, *start.text, *loop.text, *back.text, *finish.text,
+        run_function(prepare, start, loop, sizes, size, outputs),
+        back_function(prepare, back, finish, sizes, size, outputs),
+    ])  # fmt: skip
+    kept = max(loop.slots, back.slots, finish.slots)
+    run, back_run = Compiled(text, "run", arrays=10, numbers=3), Compiled(text, "back", arrays=9, numbers=1)
+    return Program(step, kept, len(once) + step.sizes["drawn"], run, back_run)
+
+
+def _add_back(step: ScalarStep, once: list[Symbol], code: Code) -> None:
+    """One moment: cotangents of the stocks, and what it adds to the sums over time."""
+    graph = step.graph
+    weights = [(s, graph.input("bar", n)) for n, s in enumerate(step.following)]
+    weights += [(s, graph.input("out", n)) for n, s in enumerate(step.outputs)]
+    found = cotangents(graph, weights, once)
+    zero = graph.constant(0.0)
+    bars = [found.get(id(graph.input("state", n)), zero) for n in range(len(step.following))]
+    sums = [
+        graph.apply("add", graph.input("sum", slot), found[id(symbol)]) if id(symbol) in found else None
+        for slot, symbol in enumerate(_summed(step, once))
+    ]
+    stored = places(("kept", bars))
+    for slot, total in enumerate(sums):
+        if total is not None:
+            stored.setdefault(id(total), []).append(("sum", slot))
+    code.add([*bars, *(s for s in sums if s is not None)], stored)
+
+
+def _add_finish(step: ScalarStep, once: list[Symbol], code: Code) -> None:
+    """After the first moment: through the stocks at the start and what holds for the whole run, to the drawn inputs."""
+    graph = step.graph
+    weights = [(s, graph.input("bar", n)) for n, s in enumerate(step.start)]
+    weights += [(s, graph.input("sum", n)) for n, s in enumerate(once)]
+    found = cotangents(graph, weights, [])
+    stored: dict[int, list[tuple[str, int]]] = {}
+    roots = []
+    for slot in range(step.sizes["drawn"]):
+        symbol = graph.input("drawn", slot)
+        if id(symbol) in found:
+            total = graph.apply("add", graph.input("sum", len(once) + slot), found[id(symbol)])
+            stored.setdefault(id(total), []).append(("sum", len(once) + slot))
+            roots.append(total)
+    code.add(roots, stored)
+
+
+def _summed(step: ScalarStep, once: list[Symbol]) -> list[Symbol]:
+    return [*once, *(step.graph.input("drawn", slot) for slot in range(step.sizes["drawn"]))]
+
+
+def _by_name(step: ScalarStep, plan: Plan, slopes: Array) -> dict[str, Array]:
+    numbers: Mapping[str, int] = step.inputs
+    found = {}
+    for name, number in numbers.items():
+        if number in step.layout["drawn"]:
+            first, shape = step.layout["drawn"][number], plan.model.shape(name)
+            size = int(np.prod(shape, dtype=int))
+            found[name] = slopes[first : first + size].reshape(*shape, -1)
+    return found
