@@ -13,7 +13,9 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from forkpoint.perf import architectures, cluster, predict
 from forkpoint.perf import chip as machines
@@ -22,6 +24,7 @@ from forkpoint.perf.layers import TrainingJob
 from forkpoint.perf.search import search
 
 CALCULON_PLANS = 1_031_448
+T = TypeVar("T")
 PEER = """
 import json, logging, sys, time
 sys.path.insert(0, sys.argv[1])
@@ -51,27 +54,28 @@ print((time.process_time() - start) / count, step)
 
 
 def main() -> None:
-    """Print the figures."""
+    """Print the figures; each is the least of several runs."""
     chip = machines.of_accelerator("nvidia-a100-sxm-80gb")
     wires, p = cluster.for_chip(chip), parameters()
     job = TrainingJob(architectures.named("gpt3-175b"), 2048, 4096)
-    best, found = float("inf"), search(job, chip, wires, 4096, p)
-    for _ in range(5):
-        start = time.process_time()
-        found = search(job, chip, wires, 4096, p)
-        best = min(best, time.process_time() - start)
+    best, found = _least(lambda: search(job, chip, wires, 4096, p))
     each = best / found.tried
     print(f"search: {found.tried:,} plans, {best:.3f} CPU s, {1 / each:,.0f} plans/s; best {found.seconds[0]:.2f} s")
     print(f"        {CALCULON_PLANS:,} plans would take {CALCULON_PLANS * each:.2f} s")
+    seconds, several = _least(lambda: search(job, chip, wires, [32 << k for k in range(9)], p))
+    print(f"front:  {len(several.pareto)} of {several.tried:,} plans on 32 to 8,192 chips, {seconds:.3f} CPU s")
     print(f"        peak memory of this process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB")
     plan = {"tp": 8, "pp": 8, "vpp": 12, "micro_batch": 1, "recompute": "full", "sequence": 2048, "batch": 4096}
-    predict("gpt3-175b", chip, 4096, **plan)
-    start = time.process_time()
-    for _ in range(200):
-        predict("gpt3-175b", chip, 4096, **plan)
-    print(f"one prediction, warm: {(time.process_time() - start) / 200 * 1e3:.2f} ms")
-    words = [sys.executable, "-m", "forkpoint", "predict", "--model", "gpt3-175b", "--chip", chip.id, "--chips", "4096"]
-    print(f"the command as a process: {_process([*words, '--sequence', '2048', '--batch', '4096']):.2f} CPU s")
+    jobs = {
+        "training, plan given": lambda: predict("gpt3-175b", "A100", 4096, **plan),
+        "decode, layout given": lambda: predict("llama-3.1-70b", "H100", 8, "decode", tp=8),
+    }
+    for name, once in jobs.items():
+        seconds, _ = _least(lambda once=once: [once() for _ in range(100)])
+        print(f"one prediction by name, warm ({name}): {seconds * 10:.2f} ms")
+    common = ["--model", "gpt3-175b", "--chip", "A100", "--chips", "4096", "--sequence", "2048", "--batch", "4096"]
+    for verb in ("predict", "plan"):
+        print(f"{verb} as a process: {_process([sys.executable, '-m', 'forkpoint', verb, *common]):.2f} CPU s")
     if len(sys.argv) > 1:
         made = subprocess.run([sys.executable, "-c", PEER, sys.argv[1]], capture_output=True, text=True, check=False)
         if made.returncode:
@@ -79,6 +83,16 @@ def main() -> None:
         seconds, step = map(float, made.stdout.split())
         print(f"calculon ({Path(sys.argv[1]).name}): {seconds * 1e3:.1f} ms a configuration, {step:.2f} s a step;")
         print(f"        forkpoint prices a plan {seconds / each:,.0f} times faster")
+
+
+def _least(once: Callable[[], T], repeat: int = 5) -> tuple[float, T]:
+    """The fewest CPU seconds of several calls, and what the last one gave."""
+    found, best = once(), float("inf")
+    for _ in range(repeat):
+        start = time.process_time()
+        found = once()
+        best = min(best, time.process_time() - start)
+    return best, found
 
 
 def _process(words: list[str], repeat: int = 5) -> float:
