@@ -74,6 +74,10 @@ class MissingExtra(ForkpointError):
 
 
 def nearest(name: str, valid: Iterable[str], count: int = 3) -> list[str]:
-    """The valid names closest to ``name``, best first, compared without regard to case."""
+    """The valid names closest to ``name``, best first, compared without regard to case; else those it is part of."""
     by_folded = {v.casefold(): v for v in valid}
-    return [by_folded[m] for m in get_close_matches(name.casefold(), by_folded, n=count, cutoff=0.6)]
+    wanted = name.strip().casefold()
+    close = get_close_matches(wanted, by_folded, n=count, cutoff=0.6)
+    if not close and len(wanted) > 1:
+        close = [known for known in by_folded if wanted in known][:count]
+    return [by_folded[known] for known in close]

@@ -134,3 +134,49 @@ def test_a_day_before_the_world_begins_is_refused(monkeypatch, capsys, verb):
 
 def test_every_lever_is_listed_also_those_with_two_dimensions():
     assert len(json.loads(CliRunner().invoke(forkpoint, ["levers", "--all", "--json"]).output)) > 50
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("model", "deepsek-v3"), "did you mean deepseek-v3"),
+        (("model", "nope"), "'forkpoint models' lists them; a Hugging Face config.json works too"),
+        (("predict", "--model", "gpt3-175b", "--chip", "H2O"), "did you mean H20? 'forkpoint chips' lists them"),
+        (("predict", "--model", "gpt3-175b", "--chip", "H20", "--cluster", "dgx"), "did you mean dgx-a100-superpod"),
+        (("compare", "H2O"), "did you mean H20?"),
+        (("compare", "H20", "--model", "deepsek-v3"), "did you mean deepseek-v3"),
+        (("check", "H2O"), "did you mean H20?"),
+        (("check", "H20", "--to", "Chnia"), "did you mean China"),
+        (("run", "as-it-wsa"), "did you mean as-it-was? 'forkpoint scenarios' lists them"),
+        (("ensemble", "nope"), "'forkpoint scenarios' lists them"),
+        (("run", "--lever", "licence_fe=0.2"), "did you mean licence_fee"),
+        (("explain", "usable_comput"), "did you mean usable_compute"),
+        (("premises", "nope"), "known: article, nvidia"),
+        (("chisp",), "did you mean chip or chips?"),
+    ],
+)
+def test_an_unknown_name_is_answered_by_the_nearest_or_by_where_to_look(monkeypatch, capsys, arguments, said):
+    assert exit_of(monkeypatch, *arguments) == 2
+    assert said in capsys.readouterr().err
+
+
+class Terminal(io.StringIO):
+    """A stream that somebody watches."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "machine", "seen"),
+    [(Terminal(), (), True), (Terminal(), ("--json",), False), (io.StringIO(), (), False)],
+)
+def test_progress_shows_on_a_watched_terminal_only(monkeypatch, stream, machine, seen):
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    monkeypatch.setenv("TERM", "xterm")
+    words = ("compare", "--with", "H100", "--model", "llama-3.1-70b", "--job", "prefill")
+    assert exit_of(monkeypatch, *words, *machine) == 0
+    assert ("comparing" in stream.getvalue()) is seen
+    if not seen:
+        assert stream.getvalue() == ""

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from forkpoint import __version__
-from forkpoint.errors import ForkpointError, InputError
+from forkpoint.errors import ForkpointError, InputError, UnknownName
 
 COMMANDS: dict[str, tuple[str, str, str]] = {
     # verb: (section, module:attribute, one line of help)
@@ -56,6 +56,19 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 }
 """Every command. A line here is all that a new command needs to be found."""
 
+LISTS: dict[str, str] = {
+    # kind of an unknown name: where all the names are
+    "accelerator": "'forkpoint chips' lists them",
+    "accelerator, system or HBM stack": "'forkpoint chips' lists accelerators",
+    "language model": "'forkpoint models' lists them; a Hugging Face config.json works too",
+    "cluster": "docs/performance-model.md lists them; a YAML file works too",
+    "scenario": "'forkpoint scenarios' lists them",
+    "lever": "'forkpoint levers --all' lists them",
+    "variable": "'forkpoint equations' lists them",
+    "stock, flow, auxiliary or series": "'forkpoint equations' lists them",
+    "country": "two capital letters such as CN, or the country's name",
+}
+
 
 def _finite(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
     """The number of an option; click itself lets NaN and infinity through every range."""
@@ -83,8 +96,6 @@ class _LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
-            from forkpoint.errors import UnknownName
-
             raise click.UsageError(str(UnknownName("command", cmd_name, COMMANDS)))
         module, attribute = COMMANDS[cmd_name][1].split(":")
         command = getattr(import_module(f"forkpoint.cli.{module}"), attribute)
@@ -139,7 +150,7 @@ def main() -> None:
         error.show()
         _leave("", 2)
     except ForkpointError as error:
-        _leave(f"forkpoint: {error}", 2 if isinstance(error, InputError) else 1)
+        _leave(f"forkpoint: {error}{_where_to_look(error)}", 2 if isinstance(error, InputError) else 1)
     except _ReaderGone:
         _leave("", 0)
     except OSError as error:
@@ -147,6 +158,14 @@ def main() -> None:
             _leave("", 0)
         _leave(f"forkpoint: {_in_words(error)}", 2)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _where_to_look(error: ForkpointError) -> str:
+    """Where the valid names are, if ``error`` is about one that is unknown."""
+    listing = LISTS.get(error.kind) if isinstance(error, UnknownName) else None
+    if not listing:
+        return ""
+    return f" {listing}" if str(error).endswith("?") else f"; {listing}"
 
 
 def _in_words(error: OSError) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -58,7 +59,7 @@ def ensemble(
         raise InputError("--workers, --cluster and more than 100,000 draws need a store: say where with --out")
     chosen = scenarios or (DEFAULT,)
     options: dict[str, Any] = {"posterior": posterior, "seed": seed, "outputs": outputs or None, "to": to}
-    with _progress(f"{draws:,} draws") as tell:
+    with _progress(f"{draws:,} draws", silent=as_json or as_csv) as tell:
         options["progress"] = tell
         if out is None:
             found = in_memory(chosen, draws, **options)
@@ -98,8 +99,11 @@ def _wide(rows: list[dict[str, Any]], years: list[int]) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def _progress(title: str) -> Iterator[Any]:
+def _progress(title: str, *, silent: bool) -> Iterator[Any]:
     """A bar on stderr with the rate and the time left; gives a function that hears runs done and to do."""
+    if silent or not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 

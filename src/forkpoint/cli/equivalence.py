@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from forkpoint.cli.output import emit_table, machine_options
+from forkpoint.cli.output import emit_table, machine_options, progress_bar
 from forkpoint.errors import InputError
 
 _JOBS = ("train", "prefill", "decode", "serve")
@@ -59,14 +59,14 @@ def compare(
     from forkpoint.cli.workloads import read_architecture
     from forkpoint.perf.equivalence import equivalent
 
+    records = [catalog().accelerator(chip) for chip in chips]
+    asked = [(a, r, j) for a in map(read_architecture, models) for r in records for j in jobs]
     rows = []
-    for name in models:
-        architecture = read_architecture(name)
-        for chip in chips:
-            record = catalog().accelerator(chip)
-            for each in jobs:
-                found = equivalent(architecture, record, yardstick, each, reference)
-                rows.append({**asdict(found), "chip": record.id, "other": yardstick.id})
+    with progress_bar("comparing", silent=as_json or as_csv) as advance:
+        for architecture, record, each in asked:
+            found = equivalent(architecture, record, yardstick, each, reference)
+            rows.append({**asdict(found), "chip": record.id, "other": yardstick.id})
+            advance(len(rows), len(asked))
     shown = [_shown(r) for r in rows]
     if as_json or as_csv:
         emit_table(rows, as_json=as_json, as_csv=as_csv)
@@ -109,20 +109,14 @@ def _all_chips(
     yardstick: Any, models: list[str], jobs: tuple[Any, ...], reference: Any, as_json: bool, as_csv: bool
 ) -> None:
     """The table of all chips, each worth so many of the yardstick."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from forkpoint.catalog import catalog
     from forkpoint.cli.workloads import read_architecture
     from forkpoint.perf.equivalence import table
 
     chips = [c for c in catalog().accelerators.values() if c.segment == "datacenter"]
     architectures = [read_architecture(m) for m in models]
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("comparing", total=len(chips))
-        found = table(
-            chips, yardstick, architectures, jobs, reference, lambda done, _: bar.update(task, completed=done)
-        )
+    with progress_bar("comparing", silent=as_json or as_csv) as advance:
+        found = table(chips, yardstick, architectures, jobs, reference, advance)
     rows = [
         {"chip": r.chip, **r.worth, "8-bit ratio (Epoch)": r.eight_bit, "TPP ratio": r.processing}
         for r in found

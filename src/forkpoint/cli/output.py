@@ -131,9 +131,9 @@ def console() -> Any:
 
 
 @contextmanager
-def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(what: str, *, silent: bool = False) -> Iterator[Callable[[int, int], None]]:
     """A progress bar of ``what`` on standard error, moved by (done, total); it stays away when nobody watches."""
-    if not sys.stderr.isatty():
+    if silent or not sys.stderr.isatty():
         yield lambda done, total: None
         return
     from rich.console import Console

@@ -122,7 +122,7 @@ def _batch(measured: str, out: str | None, by: str, as_json: bool) -> None:
     from forkpoint.perf import measured as batch
 
     records = batch.by_id(batch.read_measurements(measured))
-    with progress_bar("rows") as advance:
+    with progress_bar("rows", silent=as_json) as advance:
         rows = batch.predict_file(measured, advance)
     if out:
         write_atomically(out, to_csv(rows, batch.COLUMNS))
@@ -201,7 +201,7 @@ def plan(
     from forkpoint.perf.jobs import plan as search_plan
 
     given = {k: v for k, v in options.items() if v is not None}
-    with progress_bar("plans") as advance:
+    with progress_bar("plans", silent=as_json or as_csv) as advance:
         found = search_plan(model, chip, chips, progress=advance, keep=top or 10, **given)
     front = pareto or len(chips) > 1
     chosen = found.pareto if front else range(len(found.plans))
@@ -262,9 +262,9 @@ def fit_perf(part: str, write: bool, quick: bool, as_json: bool) -> None:
     """Fit the efficiency parameters on the public measurements; judge them on sources left out."""
     report: dict[str, Any] = {}
     if part in ("train", "all"):
-        report["train"] = _fit_training(write, quick)
+        report["train"] = _fit_training(write, quick, silent=as_json)
     if part in ("infer", "all"):
-        report["infer"] = _fit_inference(write, quick)
+        report["infer"] = _fit_inference(write, quick, silent=as_json)
     if as_json:
         print_json(report)
         return
@@ -273,7 +273,7 @@ def fit_perf(part: str, write: bool, quick: bool, as_json: bool) -> None:
         emit_table(found["errors"], title="Mean absolute error, % (left out: fitted without the row's source)")
 
 
-def _fit_training(write: bool, quick: bool) -> dict[str, Any]:
+def _fit_training(write: bool, quick: bool, *, silent: bool) -> dict[str, Any]:
     from forkpoint.catalog import catalog
     from forkpoint.perf import fit
     from forkpoint.perf.efficiency import entries, parameters
@@ -284,7 +284,7 @@ def _fit_training(write: bool, quick: bool) -> dict[str, Any]:
     inside = fit.log_errors(cases, parameters().changed(values))
     held: dict[str, float] = {}
     if not quick:
-        with progress_bar("sources") as advance:
+        with progress_bar("sources", silent=silent) as advance:
             start = {n: e.value for n, e in known.items()} | values
             held = fit.cross_validate(cases, known, start, progress=advance)
     ranges = fit.spreads(held, cases) if held else {}
@@ -298,7 +298,7 @@ def _fit_training(write: bool, quick: bool) -> dict[str, Any]:
     return {"parameters": table, "errors": _errors(groups, inside, held), "ranges": ranges}
 
 
-def _fit_inference(write: bool, quick: bool) -> dict[str, Any]:
+def _fit_inference(write: bool, quick: bool, *, silent: bool) -> dict[str, Any]:
     from forkpoint.catalog import catalog
     from forkpoint.perf import inference_fit
     from forkpoint.perf.inference_parameters import documented
@@ -310,7 +310,7 @@ def _fit_inference(write: bool, quick: bool) -> dict[str, Any]:
     held: dict[str, float] = {}
     ranges: dict[str, tuple[float, float]] = {}
     if not quick:
-        with progress_bar("sources") as advance:
+        with progress_bar("sources", silent=silent) as advance:
             left_out = inference_fit.cross_validate(rows, progress=advance)
         held = {r.row.id: r.error for r in left_out if r.error is not None}
         ranges = inference_fit.spreads(left_out)
