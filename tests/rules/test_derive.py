@@ -110,5 +110,8 @@ def test_bad_words_are_told():
         derive("MI309")
     with pytest.raises(InputError, match="memory"):
         derive("H100", memory_up_to=float("nan"))
-    with pytest.raises(InputError, match="link"):
-        derive("H100", link_step_gbs=-1.0, on="2022-12-01")
+    for step in (-1.0, 0.0, 901.0, float("nan"), float("inf")):
+        with pytest.raises(InputError, match="more than 0 and at most the 900 GB/s of NVIDIA H100"):
+            derive("H100", link_step_gbs=step, on="2022-12-01")
+    with pytest.raises(InputError, match="no known fabric"):
+        derive("L20", link_step_gbs=5.0)

@@ -96,13 +96,15 @@ def derive(
 
     ``memory_up_to`` (GB/s) lets the variant carry faster memory than its base; ``link_step_gbs`` is the bandwidth of
     one link of a fabric that can only lose whole links. Further words are those of ``check``.
-    Raises InputError where the base chip's compute is unknown, UnknownName for a value function that is not there.
+    Raises InputError where the base chip's compute is unknown or a link is none of its own, UnknownName for a value
+    function that is not there.
     """
     asked = question if question is not None else ask(**words)
     base = _base(chip, segment)
     weights = _weights(value)
     screen = Screen.of(asked, law_of or law())
     top = _top(base, memory_up_to)
+    _check_link(base, link_step_gbs)
 
     def allowed(shares: Floats) -> Bools:
         return ~screen(_facts(base, shares), len(shares))
@@ -146,6 +148,17 @@ def _top(base: Item, memory_up_to: float | None) -> Floats:
     return np.array([1.0, memory_up_to / float(own) if memory_up_to and own else 1.0, 1.0])
 
 
+def _check_link(base: Item, step_gbs: float | None) -> None:
+    """Raises InputError where one link is said to be nothing, or more than the base chip has."""
+    if step_gbs is None:
+        return
+    fabric = _fabric(base)
+    if not fabric:
+        raise InputError(f"a link of {step_gbs:g} GB/s: {base.name} has no known fabric that could lose whole links")
+    if not 0 < step_gbs <= fabric:
+        raise InputError(f"a link of {step_gbs:g} GB/s: say more than 0 and at most the {fabric:g} GB/s of {base.name}")
+
+
 def _facts(base: Item, shares: Floats) -> dict[str, Fact]:
     """Facts of many variants: rates, memory and fabric scaled; everything else the base chip's."""
     compute, memory, links = shares.T
@@ -182,11 +195,9 @@ def _frontier(allowed: Callable[[Floats], Bools], top: Floats) -> Floats:
 
 def _whole_links(shares: Floats, base: Item, step_gbs: float | None) -> Floats:
     """The frontier of variants whose fabric keeps whole links only."""
-    fabric = _fabric(base)
-    if not step_gbs or not fabric:
+    if step_gbs is None:
         return shares
-    if not np.isfinite(step_gbs) or step_gbs <= 0:
-        raise InputError(f"a link's bandwidth is {step_gbs} GB/s, not a finite number above zero")
+    fabric = _fabric(base)
     kept = shares.copy()
     kept[:, 2] = np.floor(shares[:, 2] * fabric / step_gbs + 1e-6) * step_gbs / fabric
     return _maximal(kept)
