@@ -78,7 +78,7 @@ def hindcast(as_of: dt.datetime, reference: bool, rows: bool, as_json: bool, as_
     import numpy as np
 
     from forkpoint.catalog import catalog
-    from forkpoint.world.hindcast import errors_by_series
+    from forkpoint.world.hindcast import error_kind, errors_by_series
     from forkpoint.world.hindcast import hindcast as again
 
     found = again(catalog().observations, as_of=as_of.date(), parameters={} if reference else None)
@@ -89,13 +89,19 @@ def hindcast(as_of: dt.datetime, reference: bool, rows: bool, as_json: bool, as_
     if as_json or as_csv:
         emit_table(table, as_json=as_json, as_csv=as_csv)
         return
-    errors = [abs(c.error) for c in found if c.used]
+
+    def told(error: float, measure: str) -> str:
+        return f"{error:.1%}" if measure in ("relative", "points") else f"{error:.3g}"
+
+    errors = [abs(c.error) for c in found if c.used and error_kind(c.observable) != "unit"]
     columns = {"series": "series", "entity": "entity", "count": "n", "median_absolute_error": "median |error|"}
     columns |= {"bias": "bias", "worst": "worst", "in": "in", "fitted": "fitted"}
     shown = [
-        {k: f"{v:.1%}" if k in ("median_absolute_error", "bias", "worst") else v for k, v in r.items()} for r in table
+        {k: told(v, r["in"]) if k in ("median_absolute_error", "bias", "worst") else v for k, v in r.items()}
+        for r in table
     ]
-    note = f"median absolute error of the {len(errors)} fitted figures: {np.median(errors):.1%}; shares in points"
+    note = f"median absolute error of the {len(errors)} fitted figures: {np.median(errors):.1%}; shares in points; "
+    note += "series whose figures may be nought (delays, gaps) in their own unit, left out of that median"
     emit_table(shown, columns=columns, note=note)
 
 

@@ -22,7 +22,8 @@ from forkpoint.world.scenario import DEFAULT
 COLUMNS = 4
 """Pictures side by side."""
 MISS = {"relative": 0.15, "points": 0.04}
-"""Median absolute error beyond which a series is told as a miss: the targets of the model."""
+"""Median absolute error beyond which a series is told as a miss: the targets of the model. A series told in its own
+unit misses where it is off by more than the error that the fit grants its figures."""
 
 
 def hindcast_section(material: Material) -> Section:
@@ -30,12 +31,12 @@ def hindcast_section(material: Material) -> Section:
     words = material.words
     found = _comparisons(tuple(material.catalog.observations))
     errors = errors_by_series(found)
-    fitted = [e for e in errors if e.observable.fit]
+    fitted = [e for e in errors if e.observable.fit and e.kind != "unit"]
     median = float(np.median([e.median_absolute_error for e in fitted]))
     lead = words("hindcast.lead", series=len(errors), figures=len(found), fitted=len(fitted), median=f"{median:.0%}",
                  until=FITTED, scenario=DEFAULT, version=model_version())  # fmt: skip
-    misses = [e for e in errors if e.median_absolute_error > MISS[_kind(e)]]
-    misses.sort(key=lambda e: -e.median_absolute_error)
+    misses = [e for e in errors if e.median_absolute_error > _most(e)]
+    misses.sort(key=lambda e: -e.median_absolute_error / _most(e))
     blocks: list[Block] = [Paragraph(lead, "lead"), _pictures(found, errors, words), _table(errors, words)]
     blocks += [Paragraph(words("hindcast.misses", count=len(misses)))]
     blocks += [Paragraph(_told(e, words), "note") for e in misses]
@@ -47,8 +48,9 @@ def _comparisons(observations: tuple[Observation, ...]) -> tuple[Comparison, ...
     return tuple(hindcast(observations, as_of=dt.date.fromisoformat(FITTED)))
 
 
-def _kind(error: SeriesError) -> str:
-    return "points" if error.observable.scale == "logit" else "relative"
+def _most(error: SeriesError) -> float:
+    """The median absolute error beyond which a series is told as a miss."""
+    return error.observable.error if error.kind == "unit" else MISS[error.kind]
 
 
 def _name(error: SeriesError, words: Words) -> str:
@@ -57,8 +59,11 @@ def _name(error: SeriesError, words: Words) -> str:
 
 
 def _size(value: float, error: SeriesError, words: Words) -> str:
-    if _kind(error) == "points":
+    if error.kind == "points":
         return words("hindcast.points", value=f"{100 * value:+.1f}".replace("-", "−"))
+    if error.kind == "unit":
+        unit = words.term("unit", error.unit)
+        return words("hindcast.in_unit", value=f"{value:+.3g}".replace("-", "−"), unit=unit)
     return f"{value:+.0%}".replace("-", "−")
 
 

@@ -15,6 +15,12 @@ from forkpoint.world.observables import Observable, matched, year
 from forkpoint.world.run import run
 
 
+def error_kind(observable: Observable) -> str:
+    """What an error of a series is: "points" of a share (divided by 100), a difference in the series' own "unit" where
+    figures may be nought or negative (days of delay), else "relative" to the figure."""
+    return {"logit": "points", "linear": "unit"}.get(observable.scale, "relative")
+
+
 @dataclass(frozen=True)
 class Comparison:
     """One observation beside what the model says of its period, in the series' unit."""
@@ -27,11 +33,12 @@ class Comparison:
 
     @property
     def error(self) -> float:
-        """Relative error of the prediction; for shares the difference in points, divided by 100."""
+        """What the prediction misses the figure by, as ``error_kind`` of its series says."""
         value = float(self.observation.value or 0.0)
-        if self.observable.scale == "logit":
-            return (self.predicted - value) / 100.0
-        return self.predicted / value - 1.0 if value else float("nan")
+        kind = error_kind(self.observable)
+        if kind == "relative":
+            return self.predicted / value - 1.0 if value else float("nan")
+        return (self.predicted - value) / (100.0 if kind == "points" else 1.0)
 
     def to_dict(self) -> dict[str, Any]:
         """A row for tables and files."""
@@ -47,6 +54,7 @@ class Comparison:
             "high": row.high,
             "predicted": self.predicted,
             "error": self.error,
+            "error_in": row.unit if error_kind(self.observable) == "unit" else error_kind(self.observable),
             "unit": row.unit,
             "kind": row.actual_or_estimate_or_forecast,
             "published": row.published,
@@ -64,6 +72,13 @@ class SeriesError:
     median_absolute_error: float
     median_error: float
     worst: float
+    unit: str
+    """The unit of the series' figures."""
+
+    @property
+    def kind(self) -> str:
+        """What the errors are, as ``error_kind`` says."""
+        return error_kind(self.observable)
 
     def to_dict(self) -> dict[str, Any]:
         """A row for tables and files."""
@@ -75,7 +90,7 @@ class SeriesError:
             "bias": self.median_error,
             "worst": self.worst,
             "fitted": self.observable.fit,
-            "in": "points" if self.observable.scale == "logit" else "relative",
+            "in": self.unit if self.kind == "unit" else self.kind,
             "trap": self.observable.trap,
         }
 
@@ -104,18 +119,23 @@ def hindcast(
 
 def errors_by_series(comparisons: Sequence[Comparison]) -> list[SeriesError]:
     """Errors by series, in the order of the mapping."""
-    groups: dict[Observable, list[float]] = {}
+    groups: dict[Observable, list[Comparison]] = {}
     for comparison in comparisons:
-        groups.setdefault(comparison.observable, []).append(comparison.error)
+        groups.setdefault(comparison.observable, []).append(comparison)
     rows = []
-    for observable, errors in groups.items():
-        known = np.array([e for e in errors if np.isfinite(e)])
+    for observable, group in groups.items():
+        known = np.array([c.error for c in group if np.isfinite(c.error)])
         if not len(known):
             continue
         sizes = np.abs(known)
         rows.append(
             SeriesError(
-                observable, len(known), float(np.median(sizes)), float(np.median(known)), float(known[sizes.argmax()])
+                observable,
+                len(known),
+                median_absolute_error=float(np.median(sizes)),
+                median_error=float(np.median(known)),
+                worst=float(known[sizes.argmax()]),
+                unit=group[0].observation.unit,
             )
         )
     return rows
