@@ -24,13 +24,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-CHUNKS_A_KILL = 8
-"""Chunks in the soak test for every kill: about as many as run between two of them."""
-KILLED = """
+DRAWS_A_CHUNK, CHUNKS_A_KILL = 64, 50
+"""Draws in a chunk of the soak test, and chunks for every kill: more than run between two of them."""
+KILLED = f"""
 import sys
 from forkpoint.uncertainty.stored import run_stored
 if __name__ == "__main__":
-    run_stored("as-it-was", int(sys.argv[3]), sys.argv[1], chunk=4, workers=int(sys.argv[2]))
+    run_stored("as-it-was", int(sys.argv[3]), sys.argv[1], chunk={DRAWS_A_CHUNK}, workers=int(sys.argv[2]))
 """
 
 
@@ -123,7 +123,7 @@ def kills(folder: Path, count: int) -> None:
     """End a run ``count`` times at random moments of starting and computing, let it finish, compare every byte."""
     program, dice, store = folder / "program.py", random.Random(count), folder / "killed"
     program.write_text(KILLED)
-    draws, began, landed = 4 * CHUNKS_A_KILL * count, time.perf_counter(), []
+    draws, began, landed = DRAWS_A_CHUNK * CHUNKS_A_KILL * count, time.perf_counter(), []
 
     def done() -> int:
         return len(list(store.glob("done/*/*.json")))
@@ -149,8 +149,9 @@ def kills(folder: Path, count: int) -> None:
     same = _prints(store) == _prints(folder / "whole")
     held = sum(json.loads(mark.read_text())["draws"] for mark in store.glob("done/*/*.json"))
     print(
-        f"{len(landed)} kills, {sum(n > 0 for n in landed)} of them after new chunks; {left} of {draws // 4} chunks "
-        f"are from killed runs; {held:,} of {draws:,} draws; {time.perf_counter() - began:.0f} s"
+        f"{len(landed)} kills, {sum(n > 0 for n in landed)} of them after new chunks; "
+        f"{left:,} of {draws // DRAWS_A_CHUNK:,} chunks are from killed runs; "
+        f"{held:,} of {draws:,} draws; {time.perf_counter() - began:.0f} s"
     )
     print("same bytes as a run at one go" if same else "DIFFERENT BYTES")
     sys.exit(0 if same and held == draws and len(landed) == count else 1)

@@ -11,7 +11,7 @@ from forkpoint.cli.output import console, emit_table, json_option, machine_optio
 _posterior = click.option(
     "--posterior", default="default", show_default=True, help='"default" (ships), "prior", or a posterior file.'
 )
-_seed = click.option("--seed", type=int, default=0, show_default=True, help="Seed of all random numbers.")
+_seed = click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all random numbers.")
 
 
 @click.command(
@@ -230,6 +230,9 @@ def decide(
     named = policies or ("as-it-was", "full-embargo", "h20-with-15-percent", "no-controls", "enforcement-crackdown")
     if len(named) < 2:
         raise InputError("a choice needs at least two policies: name two scenarios")
+    for name in named:
+        if named.count(name) > 1:
+            raise InputError(f"'{name}' is named twice: a choice is among different policies")
     wanted = [Goal.of(text) for text in goals or ("max compute_ratio",)]
     question = Question.of([g.output for g in wanted], at)
     z = sample(posterior, draws, seed)
@@ -305,6 +308,8 @@ def discover(
     goal = Goal.of(event) if event else Goal(str(less or more), -1 if less else 1)
     if event and goal.enough is None:
         raise InputError(f"--event '{event}': an event has a level, such as '{goal.output}>=1'")
+    if goal.enough is None and name == versus:
+        raise InputError(f"{name} is laid beside itself: name another scenario with --versus")
     question = Question.of(goal.output, at)
     z = sample(posterior, draws, seed)
     with console().status(f"{draws} futures of {name}"):

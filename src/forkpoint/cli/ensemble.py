@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,8 @@ import click
 from forkpoint.cli.output import console, emit_table, machine_options
 
 YEARS = (2025, 2027, 2030, 2035)
+LINE_EVERY = 30.0
+"""Seconds between lines of progress where stderr is no terminal."""
 
 
 @click.command(
@@ -100,26 +103,47 @@ def _wide(rows: list[dict[str, Any]], years: list[int]) -> list[dict[str, Any]]:
 
 @contextmanager
 def _progress(title: str, *, silent: bool) -> Iterator[Any]:
-    """A bar on stderr with the rate and the time left; gives a function that hears runs done and to do."""
-    if silent or not sys.stderr.isatty():
+    """Rate and time left on stderr: a bar on a terminal, else a line now and then (the log of a cluster's job).
+
+    Gives a function that hears runs done and to do.
+    """
+    if silent:
         yield lambda done, total: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+    first: list[float] = []
+    said = time.monotonic()
+
+    def rate(done: int) -> float:
+        """Runs a second since the first report; 0 while there is nothing to tell."""
+        now = time.monotonic()
+        first.extend([] if first else [now, done])
+        return (done - first[1]) / (now - first[0]) if now > first[0] and done > first[1] else 0.0
+
+    if not sys.stderr.isatty():
+
+        def line(done: int, total: int) -> None:
+            nonlocal said
+            speed = rate(done)
+            if speed and time.monotonic() - said >= LINE_EVERY:
+                said = time.monotonic()
+                left = (total - done) / speed / 60
+                click.echo(f"{title}: {done:,} of {total:,} runs, {speed:,.0f}/s, {left:.1f} min left", err=True)
+
+        yield line
+        return
     columns = (
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[runs]}"),
         TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TimeRemainingColumn(),
     )  # fmt: skip
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=None, rate="", runs="preparing")
-        started: dict[str, float] = {}
 
         def tell(done: int, total: int) -> None:
-            now = bar.get_time()
-            first = started.setdefault("time", now), started.setdefault("done", done)
-            rate = (done - first[1]) / (now - first[0]) if now > first[0] and done > first[1] else 0.0
-            shown = f"{rate:,.0f}/s" if rate else "compiling"
+            speed = rate(done)
+            shown = f"{speed:,.0f}/s" if speed else "starting"
             bar.update(task, completed=done, total=total, rate=shown, runs=f"{done:,} of {total:,} runs")
 
         yield tell

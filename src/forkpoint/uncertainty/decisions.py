@@ -53,9 +53,12 @@ class Goal:
 
 def _number(text: str, where: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         raise InputError(f"'{where}': '{text.strip()}' is not a number") from None
+    if not np.isfinite(number):
+        raise InputError(f"'{where}': {number} is not a finite number")
+    return number
 
 
 def regret(values: Floats, direction: int = 1) -> Floats:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from forkpoint.uncertainty.parameters import coordinates, parameter_values
 from forkpoint.uncertainty.posterior_file import FOLDER, read_posterior
 from forkpoint.uncertainty.priors import stream
-from forkpoint.world.fitted import DEFAULT
+from forkpoint.world.fitted import DEFAULT, model_version
 
 Floats: TypeAlias = NDArray[np.float64]
 CHUNK = 4096
@@ -41,8 +41,10 @@ class Draws:
         if str(posterior) == PRIOR:
             none = np.zeros((0, len(names)))
             return cls(PRIOR, np.zeros(len(names)), none, np.zeros(0))
-        shipped = str(posterior) == "default"
-        found = read_posterior(FOLDER / f"{DEFAULT}.npz" if shipped else Path(posterior), names=names)
+        if str(posterior) == "default":
+            found = read_posterior(FOLDER / f"{DEFAULT}.npz", names=names)
+        else:
+            found = read_posterior(Path(posterior), names=names, model=model_version())
         directions, shrink = found.directions
         return cls(f"posterior of {found.as_of}", found.mode, directions, shrink)
 

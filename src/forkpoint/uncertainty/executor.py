@@ -1,13 +1,15 @@
 """Where the chunks of an ensemble run: a pool of processes here, or a Dask cluster, behind the same ``submit``.
 
 Each process has one thread of arithmetic, so that a chunk's bytes do not depend on the machine's number of cores.
-Nothing heavy is imported here: the settings must stand before NumPy and JAX load in a new process.
+Nothing heavy is imported here: the settings must stand before NumPy loads in a new process.
 """
 
 from __future__ import annotations
 
 import os
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -18,12 +20,13 @@ from forkpoint.dynamics.extras import load
 from forkpoint.errors import InputError, RunError
 
 ONE_THREAD = {
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
 }
 """Environment of a worker: give it to the workers of a cluster too."""
+PATIENCE = 3.0
+"""Seconds in which a scheduler that has just been started must listen."""
 LOST = 5
 """A task whose worker dies this often in a row is given up."""
 
@@ -90,6 +93,7 @@ class DaskCluster:
 
     def __init__(self, address: str) -> None:
         self._distributed = load("distributed", "cluster")
+        _reach(address)
         try:
             self._client = self._distributed.Client(address, timeout="20s", set_as_default=False)
         except (OSError, ValueError, TimeoutError) as error:
@@ -105,6 +109,29 @@ class DaskCluster:
     def close(self) -> None:
         """Leave the cluster; it stays as it was."""
         self._client.close()
+
+
+def _reach(address: str) -> None:
+    """Wait a little for a scheduler to listen; Dask's own client takes a minute to give up, and not in one sentence.
+
+    Raises InputError for what is no address, and where nothing listens.
+    """
+    scheme, _, place = address.rpartition("://")
+    host, _, port = place.strip("/").rpartition(":")
+    if scheme not in ("", "tcp", "tls"):
+        return  # other transports are Dask's own affair
+    if not host or not port.isdigit():
+        raise InputError(f"--cluster {address}: write the scheduler's address, such as tcp://scheduler:8786")
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE).close()
+            return
+        except (OSError, OverflowError) as error:
+            if time.monotonic() > until or not isinstance(error, ConnectionRefusedError):
+                reason = getattr(error, "strerror", None) or str(error)
+                raise InputError(f"no Dask scheduler answers at {address}: {reason}") from error
+            time.sleep(0.2)
 
 
 def prepare_worker() -> None:

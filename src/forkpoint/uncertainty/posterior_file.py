@@ -5,11 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+import zipfile
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from forkpoint.errors import InputError
+from forkpoint.errors import InputError, nearest
 from forkpoint.files import write_atomically
 from forkpoint.uncertainty.calibrate import Posterior
 from forkpoint.uncertainty.parameters import Coordinate
@@ -17,6 +22,9 @@ from forkpoint.world.fitted import COLUMNS, model_version
 
 FOLDER = Path(__file__).parent / "posteriors"
 SCHEMA = "forkpoint.posterior.v1"
+HEADER = ("as_of", "model", "names", "misfit", "prior_misfit", "observations")
+ARRAYS = ("mode", "directions", "shrink")
+AGAIN = "run 'forkpoint calibrate' again"
 
 
 def write_posterior(posterior: Posterior, path: Path) -> Path:
@@ -42,21 +50,73 @@ def write_posterior(posterior: Posterior, path: Path) -> Path:
     return write_atomically(path, stream.getvalue())
 
 
-def read_posterior(path: Path, *, names: tuple[str, ...]) -> Posterior:
-    """A posterior from its file. Raises InputError where it is of another model: its coordinates must be ``names``."""
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            header = json.loads(str(stored["header"]))
-            mode, directions, shrink = stored["mode"], stored["directions"].astype(float), stored["shrink"]
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path}: not a posterior file ({error})") from error
+def read_posterior(path: Path, *, names: tuple[str, ...], model: str = "") -> Posterior:
+    """A posterior from its file.
+
+    Its coordinates must be ``names``, its model's version ``model`` where that is told: a fit of other equations is
+    never used. Raises InputError that names the file and what is wrong in it.
+    """
+    header, arrays = _contents(path)
     if header.get("schema") != SCHEMA:
         raise InputError(f"{path}: schema {header.get('schema')!r} is not {SCHEMA!r}")
-    if tuple(header["names"]) != names:
-        raise InputError(f"{path}: it was fitted to another version of the model; run 'forkpoint calibrate' again")
+    missing = [key for key in HEADER if key not in header]
+    if missing:
+        raise InputError(f"{path}: the header has no '{missing[0]}'; run 'forkpoint calibrate' again")
+    kept = tuple(map(str, header["names"]))
+    if kept != names:
+        raise InputError(f"{path}: it was fitted to another model, {_differs(kept, names)}; {AGAIN}")
+    if model and header["model"] != model:
+        raise InputError(f"{path}: it was fitted to version {header['model']} of the model, this is {model}; {AGAIN}")
+    try:
+        day = dt.date.fromisoformat(str(header["as_of"]))
+        misfits = float(header["misfit"]), float(header["prior_misfit"]), int(header["observations"])
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{path}: the header is damaged ({error}); {AGAIN}") from error
+    mode, directions, shrink = (arrays[key] for key in ARRAYS)
+    shapes = {"mode": (len(names),), "directions": (len(shrink), len(names)), "shrink": (directions.shape[0],)}
+    for key, shape in shapes.items():
+        if arrays[key].shape != shape:
+            raise InputError(f"{path}: '{key}' has the shape {arrays[key].shape}, not {shape}; {AGAIN}")
+        if not np.isfinite(arrays[key]).all():
+            raise InputError(f"{path}: '{key}' holds numbers that are not finite; {AGAIN}")
     root = np.eye(len(mode)) + directions.T @ (shrink[:, None] * directions)
-    day = dt.date.fromisoformat(header["as_of"])
-    return Posterior(day, names, mode, root, header["misfit"], header["prior_misfit"], header["observations"])
+    return Posterior(day, names, mode, root, *misfits)
+
+
+def _contents(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]]:
+    """The header and the arrays of a file. Raises InputError where it is no posterior file."""
+    if not path.exists():
+        near = [str(p) for p in sorted(path.absolute().parent.glob("*.npz"))] if path.suffix else []
+        hint = nearest(str(path), ("default", "prior")) + nearest(path.name, [Path(n).name for n in near])
+        meant = f"; did you mean {' or '.join(hint)}?" if hint else "."
+        kinds = "A posterior is 'default', 'prior' or a file that 'forkpoint calibrate --out FOLDER' wrote"
+        raise InputError(f"{path}: there is no such file{meant} {kinds}")
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+            header = json.loads(str(stored["header"]))
+            arrays = {key: np.atleast_1d(np.asarray(stored[key], dtype=np.float64)) for key in ARRAYS}
+    except KeyError as error:
+        raise InputError(f"{path}: not a posterior file: {str(error.args[0]).split(' ')[0]} is not in it") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or 'not a posterior file'})") from error
+    except (ValueError, TypeError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path}: not a posterior file, or a damaged one; {AGAIN}") from error
+    if not isinstance(header, dict):
+        raise InputError(f"{path}: not a posterior file: the header is no mapping")
+    return header, arrays
+
+
+def _differs(kept: Sequence[str], names: Sequence[str]) -> str:
+    """In what the coordinates of a file differ from the model's."""
+    foreign, absent = [n for n in kept if n not in names], [n for n in names if n not in kept]
+    told = []
+    if foreign:
+        near = nearest(foreign[0], names, 1)
+        told.append(f"which has '{foreign[0]}'" + (f" (nearest here: '{near[0]}')" if near else ""))
+    if absent:
+        told.append(f"which lacks '{absent[0]}'")
+    more = max(len(foreign) - 1, 0) + max(len(absent) - 1, 0)
+    return " and ".join(told or ["in another order"]) + (f" and {more} more that differ" if more else "")
 
 
 def mode_table(posterior: Posterior, coordinates: tuple[Coordinate, ...]) -> list[dict[str, object]]:

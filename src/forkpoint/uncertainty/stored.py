@@ -85,7 +85,7 @@ def request_of(
     given = hashlib.sha256(source.digest.encode())
     for one in chosen:
         given.update(_canonical(inputs(one)))
-    engine = f"jax {version('jax')}, jaxlib {version('jaxlib')}"
+    engine = f"llvmlite {version('llvmlite')}, numpy {version('numpy')}"
     stop = last_year(to)
     return Request(
         chosen, outputs_of(outputs), draws, seed, stop, model_version(), given.hexdigest()[:16], engine, chunk

@@ -1,0 +1,335 @@
+"""The commands on uncertainty as typed: their numbers, and errors that are one sentence with file, key and nearest."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import json
+import re
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+import forkpoint as fp
+from forkpoint.catalog import catalog
+from forkpoint.cli import forkpoint, main
+from forkpoint.errors import ForkpointError
+from forkpoint.uncertainty.calibrate import Posterior
+from forkpoint.uncertainty.parameters import coordinates
+from forkpoint.uncertainty.posterior_file import ARRAYS, FOLDER, write_posterior
+from forkpoint.world.fitted import DEFAULT, model_version
+from forkpoint.world.reference import references
+
+NAMES = tuple(c.name for c in coordinates())
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(forkpoint, [str(w) for w in words])
+
+
+def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: object) -> str:
+    """The one sentence on stderr of a command that leaves with 2."""
+    monkeypatch.setattr(sys, "argv", ["forkpoint", *map(str, words)])
+    with pytest.raises(SystemExit) as left:
+        main()
+    said = capsys.readouterr().err.strip()
+    assert left.value.code == 2, said
+    assert len(said.splitlines()) == 1, said
+    return said
+
+
+def rows_of(result: Result) -> list[dict[str, str]]:
+    assert result.exit_code == 0, result.output
+    return list(csv.DictReader(io.StringIO(result.stdout)))
+
+
+# The posterior: what --posterior takes, whatever the command.
+
+
+@pytest.fixture
+def fitted(tmp_path: Path) -> Path:
+    """A posterior of the priors' own width, as ``forkpoint calibrate --out`` would write it."""
+    size = len(NAMES)
+    root = np.eye(size)
+    root[0, 0] = 0.5
+    return write_posterior(
+        Posterior(dt.date(2025, 1, 1), NAMES, np.full(size, 0.1), root, 1.0, 2.0, 3), tmp_path / "posterior.npz"
+    )
+
+
+def changed(path: Path, **values: object) -> Path:
+    """The file with parts of its header (``header_…``) or arrays replaced; None takes a part out."""
+    with np.load(path) as stored:
+        parts = {k: stored[k] for k in stored.files}
+    header = json.loads(str(parts["header"]))
+    for key, value in values.items():
+        place, name = (header, key[7:]) if key.startswith("header_") else (parts, key)
+        if value is None:
+            del place[name]
+        else:
+            place[name] = value
+    parts.setdefault("header", np.array(""))
+    if "header" not in values:
+        parts["header"] = np.array(json.dumps(header))
+    np.savez(path, **parts)
+    return path
+
+
+def test_a_posterior_of_ones_own_is_what_is_drawn_from(fitted: Path) -> None:
+    found = fp.ensemble("as-it-was", draws=20, posterior=fitted)
+    assert found.origin == "posterior of 2025-01-01"
+    result = run("ensemble", "--draws", 20, "--posterior", fitted, "--json")
+    told = next(r for r in json.loads(result.stdout) if r["output"] == "compute_ratio" and r["time"] == 2030.0)
+    assert told["p50"] == pytest.approx(float(found.ranges("compute_ratio").at(2030.0)[2]), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"mode": np.zeros(5)}, r"'mode' has the shape \(5,\), not"),
+        ({"shrink": np.zeros(7)}, "'directions' has the shape"),
+        ({"mode": np.full(len(NAMES), np.nan)}, "'mode' holds numbers that are not finite"),
+        ({"shrink": None}, "shrink is not in it"),
+        ({"header": np.array("{")}, "not a posterior file, or a damaged one"),
+        ({"header": np.array("[1]")}, "the header is no mapping"),
+        ({"header_as_of": None}, "the header has no 'as_of'"),
+        ({"header_as_of": "yesterday"}, "the header is damaged"),
+        ({"header_schema": "other.v9"}, "'other.v9' is not 'forkpoint.posterior.v1'"),
+        ({"header_model": "0" * 16}, f"version {'0' * 16} of the model, this is {model_version()}"),
+        ({"header_names": ["hbm_growht", *NAMES[1:]]}, "has 'hbm_growht' .nearest here: 'hbm_growth'"),
+        ({"header_names": NAMES[1:]}, f"lacks '{NAMES[0]}'"),
+        ({"header_names": NAMES[::-1]}, "in another order"),
+    ],
+)
+def test_a_posterior_that_does_not_fit_is_told_by_file_and_key(monkeypatch, capsys, fitted, change, said):
+    path = changed(fitted, **change)
+    sentence = refused(monkeypatch, capsys, "ensemble", "--draws", 2, "--posterior", path)
+    assert str(path) in sentence
+    assert re.search(said, sentence)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"", "damaged"), (b"name,value\n", "damaged"), (b"PK\x03\x04 cut", "damaged"), (None, "Is a directory")],
+)
+def test_a_file_that_is_no_posterior_is_told(monkeypatch, capsys, tmp_path, content, said):
+    path = tmp_path / "mine.npz"
+    path.mkdir() if content is None else path.write_bytes(content)
+    sentence = refused(monkeypatch, capsys, "decide", "--draws", 20, "--posterior", path)
+    assert str(path) in sentence
+    assert said in sentence
+
+
+def test_a_damaged_bit_of_a_posterior_is_found(monkeypatch, capsys, fitted):
+    content = bytearray(fitted.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    fitted.write_bytes(content)
+    assert str(fitted) in refused(monkeypatch, capsys, "ensemble", "--draws", 2, "--posterior", fitted)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("ensemble", "--draws", 2), ("sensitivity", "compute_ratio"), ("premises",), ("decide",),
+        ("discover", "--event", "compute_ratio>=5"), ("loops", "--draws", 2),
+    ],
+    ids=lambda w: w[0],
+)  # fmt: skip
+def test_a_missing_posterior_names_the_nearest_whatever_the_command(monkeypatch, capsys, fitted, words):
+    sentence = refused(monkeypatch, capsys, *words, "--posterior", fitted.with_name("posteriro.npz"))
+    assert "posteriro.npz" in sentence
+    assert "did you mean posterior.npz?" in sentence
+    assert "did you mean default?" in refused(monkeypatch, capsys, *words, "--posterior", "defualt")
+
+
+# Ensembles.
+
+
+def test_an_ensemble_on_the_terminal_and_for_machines() -> None:
+    words = ("ensemble", "as-it-was", "full-embargo", "--draws", 30, "--outputs", "compute_ratio")
+    shown = run(*words)
+    assert shown.exit_code == 0
+    assert "full-embargo minus as-it-was" in shown.output
+    assert "30 draws" in shown.output
+    rows = rows_of(run(*words, "--csv"))
+    ranges = [r for r in rows if not r["minus"]]
+    assert {r["scenario"] for r in ranges} == {"as-it-was", "full-embargo"}
+    assert len(ranges) == 2 * 69
+    for row in ranges:
+        numbers = [float(row[k]) for k in ("p05", "p25", "p50", "p75", "p95")]
+        assert numbers == sorted(numbers)
+    late = next(r for r in rows if r["minus"] and float(r["time"]) == 2030.0)
+    assert 0.0 <= float(late["p_above"]) + float(late["p_below"]) <= 1.0
+
+
+def test_a_store_goes_on_and_holds_its_tables(tmp_path: Path) -> None:
+    store = tmp_path / "runs"
+    words = ("ensemble", "--outputs", "compute_ratio", "--out", store, "--workers", 1)
+    first = run(*words, "--draws", 10)
+    assert first.exit_code == 0, first.output
+    again = run(*words, "--draws", 10)
+    assert "10 of 10 runs are there already" in again.output
+    table = list(csv.DictReader(io.StringIO((store / "ranges.csv").read_text(encoding="utf-8"))))
+    direct = fp.ensemble("as-it-was", draws=10, outputs="compute_ratio").ranges("compute_ratio")
+    assert float(table[44]["p50"]) == pytest.approx(direct.median()[44], rel=1e-6)
+    refused_ = run(*words, "--draws", 10, "--seed", 1)
+    assert "another seed" in str(refused_.exception)
+
+
+_FULL = f"""
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), {resource.RLIM_INFINITY}))
+sys.argv = ["forkpoint", *sys.argv[2:]]
+from forkpoint.cli import main
+main()
+"""
+
+
+def test_a_full_disk_ends_in_one_sentence_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    """The kernel refuses to let a file grow, as a full disk would."""
+    store = tmp_path / "runs"
+    words = ["ensemble", "--outputs", "compute_ratio", "--draws", "9", "--workers", "1", "--out", str(store)]
+    full = subprocess.run([sys.executable, "-c", _FULL, "20000", *words], capture_output=True, text=True, check=False)
+    assert full.returncode == 2
+    assert full.stderr.strip().startswith(f"forkpoint: cannot write {store}/")
+    assert len(full.stderr.strip().splitlines()) == 1
+    assert not list(store.glob("done/*/*.json"))
+    assert run(*words).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--workers", 2), "need a store: say where with --out"),
+        (
+            ("--draws", 100_000, "--outputs", "headline", "as-it-was", "full-embargo", "no-controls"),
+            "too much for memory",
+        ),
+        (("--outputs", "compute_ratoi"), "did you mean compute_ratio"),
+        (("--outputs", "usable_compute[cm]"), "known: us, cn, row"),
+        (("--to", 2050), "from 2019 to 2035, not 2050"),
+        (("as-it-wsa",), "as-it-was"),
+        (("as-it-was", "as-it-was"), "given twice"),
+        (("--out", "s9://bucket/runs"), "Protocol not known: s9"),
+        (("--out", "OUT", "--cluster", "nonsense"), "tcp://scheduler:8786"),
+        (("--out", "OUT", "--cluster", "tcp://scheduler:99999999"), "no Dask scheduler answers"),
+    ],
+)
+def test_what_an_ensemble_cannot_do_is_told(monkeypatch, capsys, tmp_path, words, said):
+    here = [tmp_path / "runs" if w == "OUT" else w for w in words]
+    assert said in refused(monkeypatch, capsys, "ensemble", *(["--draws", 5] if "--draws" not in here else []), *here)
+
+
+# Sensitivity, premises, decisions.
+
+
+@pytest.fixture(scope="module")
+def shares() -> dict[str, object]:
+    result = run("sensitivity", "domestic_share_units", "--draws", 400, "--base", 32, "--keep", 5, "--json")
+    assert result.exit_code == 0, result.output
+    return dict(json.loads(result.stdout))
+
+
+def test_shares_sum_to_one_and_few_draws_are_told_as_unconverged(shares) -> None:
+    rows = shares["shares"]
+    assert sum(r["shapley"] for r in rows) == pytest.approx(1.0)
+    assert all(r["low"] <= r["shapley"] <= r["high"] for r in rows)
+    assert not all(r["sobol_converged"] for r in rows), "32 · 7 draws are too few"
+    shown = run("sensitivity", "domestic_share_units", "--draws", 400, "--base", 32, "--keep", 5).output
+    assert shown.count(" ~") >= sum(not r["sobol_converged"] for r in rows)
+
+
+def test_every_fact_wanted_is_held_by_a_row_that_exists(shares) -> None:
+    """The list is ranked; each fact names a series of observations.csv or an entry of reference.yaml."""
+    series = {o.series for o in catalog().observations}
+    wanted = [r for r in shares["shares"] if r["held_by"]]
+    assert len(wanted) == 5
+    for row in wanted:
+        place, _, names = row["held_by"].partition(": ")
+        assert place in ("observations.csv", "reference.yaml")
+        assert set(names.split(", ")) <= (series if place == "observations.csv" else set(references()))
+        assert row["range_narrower"] == pytest.approx(1 - (1 - row["variance_removed"]) ** 0.5, abs=1e-9)
+    text = run("sensitivity", "domestic_share_units", "--draws", 400, "--base", 0, "--keep", 5).output
+    table = text[text.index("Facts that would shrink") :]
+    order = sorted(wanted, key=lambda r: -r["variance_removed"])
+    places = [table.index(r["parameter"]) for r in order]
+    assert places == sorted(places)
+
+
+def test_premises_of_two_camps_and_what_makes_them_differ() -> None:
+    result = run("premises", "article", "semianalysis", "--on", "domestic_share_units", "--draws", 30, "--json")
+    found = json.loads(result.stdout)
+    medians = {r["set"]: r for r in found["sets"]}
+    assert set(medians) == {"the data alone", "article", "semianalysis"}
+    assert {p["set"] for p in found["premises"]} == {"article", "semianalysis"}
+    assert all(p["source"] for p in found["premises"])
+    assert found["made_by"]
+    assert (
+        rows_of(run("premises", "article", "--on", "compute_ratio", "--draws", 20, "--csv"))[0]["set"]
+        == "the data alone"
+    )
+
+
+def test_a_choice_is_ranked_by_regret() -> None:
+    words = ("decide", "as-it-was", "no-controls", "--goal", "max domestic_share_units", "--draws", 60)
+    rows = rows_of(run(*words, "--csv"))
+    assert [float(r["regret_p90"]) for r in rows] == sorted(float(r["regret_p90"]) for r in rows)
+    assert sum(float(r["best_in"]) for r in rows) >= 1.0
+    assert "60 futures, the same for each policy" in " ".join(run(*words).output.split())
+
+
+def test_a_box_is_told_in_words_and_numbers() -> None:
+    level = fp.ensemble("as-it-was", draws=300).ranges("domestic_share_units").at(2030.0)[3]
+    event = f"domestic_share_units>={level:.3f}"
+    found = json.loads(run("discover", "as-it-was", "--event", event, "--draws", 300, "--json").stdout)
+    assert found["density"] > found["base_rate"]
+    for limit in found["limits"]:
+        assert limit["name"] in found["words"]
+        assert limit["chance"] <= 0.05 or len(found["limits"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("sensitivity", "compute_ratoi"), "did you mean compute_ratio?"),
+        (("sensitivity", "usable_compute"), "usable_compute[us]"),
+        (("sensitivity", "compute_ratio", "--at", "soon"), "'soon' is no date"),
+        (("sensitivity", "compute_ratio", "--at", 2050), "2035"),
+        (("sensitivity", "compute_ratio", "--base", 100), "a power of two, such as 256"),
+        (("sensitivity", "availability[nvidia,us]", "--draws", 200, "--base", 0), "the same in every draw"),
+        (("premises", "semianalisis"), "did you mean semianalysis?"),
+        (("premises", "article", "article", "--draws", 20), "the same stand on every topic"),
+        (("decide", "as-it-was"), "at least two policies"),
+        (("decide", "as-it-was", "as-it-was"), "named twice"),
+        (("decide", "--goal", "compute_ratio"), "write 'max OUTPUT'"),
+        (("decide", "--goal", "compute_ratio>=many"), "'many' is not a number"),
+        (("decide", "--goal", "compute_ratio<=nan"), "not a finite number"),
+        (("discover",), "say what happens, once"),
+        (("discover", "--less", "compute_ratio", "--more", "compute_ratio"), "say what happens, once"),
+        (("discover", "--less", "compute_ratio"), "laid beside itself"),
+        (("discover", "--event", "max compute_ratio"), "an event has a level"),
+        (("discover", "--event", "compute_ratio>=1e9", "--draws", 100), "in none of 100 futures"),
+    ],
+    ids=lambda w: " ".join(map(str, w)) if isinstance(w, tuple) else "",
+)  # fmt: skip
+def test_questions_that_have_no_answer_are_one_sentence(monkeypatch, capsys, words, said):
+    assert said in refused(monkeypatch, capsys, *words)
+
+
+def test_a_seed_below_zero_is_refused() -> None:
+    for verb, *words in (("sensitivity", "compute_ratio"), ("decide",), ("premises",), ("discover",), ("ensemble",)):
+        result = run(verb, *words, "--seed", -1)
+        assert result.exit_code == 2
+        assert not isinstance(result.exception, ForkpointError | ValueError)
+
+
+def test_the_posterior_that_ships_can_be_named_as_a_file() -> None:
+    assert (FOLDER / f"{DEFAULT}.npz").exists()
+    with np.load(FOLDER / f"{DEFAULT}.npz", allow_pickle=False) as stored:
+        assert set(ARRAYS) < set(stored.files)
