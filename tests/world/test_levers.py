@@ -29,6 +29,8 @@ def test_settings_as_typed(text, expected):
         ("licence_fee=2", InputError, "outside 0 to 0.5"),
         ("licence_fee=nan", InputError, "finite"),
         ("licence_fee=0.1@Q1", InputError, "no date"),
+        ("licence_fee=0.1@1999Q1", InputError, "1999Q1 is outside the years of the model, 2019 to 2035"),
+        ("licence_fee=0.1@2036", InputError, "2036 is outside the years of the model, 2019 to 2035"),
         ("software_openness[canm]=1", UnknownName, "cann"),
         ("licence_fee[cn]=0.1", InputError, "varies over"),
         ("us_design=1", UnknownName, "us_design"),

@@ -14,10 +14,11 @@ from functools import cache
 from typing import Any
 
 from forkpoint.errors import InputError, UnknownName
+from forkpoint.world.model import START, STOP
 from forkpoint.world.reference import Reference, labels, references
 
 _SETTING = re.compile(r"^(?P<name>[a-z_0-9]+)(\[(?P<labels>[^\]]+)\])?=(?P<value>[^@]+)(@(?P<date>.+))?$")
-_DATE = re.compile(r"^(?P<year>20[0-9]{2})(Q(?P<quarter>[1-4])|-(?P<month>0[1-9]|1[0-2])(-[0-3][0-9])?)?$")
+_DATE = re.compile(r"^(?P<year>[0-9]{4})(Q(?P<quarter>[1-4])|-(?P<month>0[1-9]|1[0-2])(-[0-3][0-9])?)?$")
 MONTHS_PER_QUARTER, QUARTERS_PER_YEAR = 3, 4
 
 
@@ -43,10 +44,13 @@ def settable() -> dict[str, Reference]:
 
 
 def parse_date(text: str, where: str) -> float:
-    """Time in years of "2026", "2026Q1", "2026-03" or "2026-03-15" (the quarter that holds it). Raises InputError."""
+    """Time in years of "2026", "2026Q1", "2026-03" or "2026-03-15" (the quarter that holds it). Raises InputError, also
+    for a day outside the years that the model runs."""
     found = _DATE.match(str(text).strip())
     if not found:
         raise InputError(f"{where}: '{text}' is no date; write 2026, 2026Q1, 2026-03 or 2026-03-15")
+    if not START <= int(found["year"]) < STOP:
+        raise InputError(f"{where}: {text} is outside the years of the model, {START:.0f} to {STOP - 1:.0f}")
     quarter = int(found["quarter"] or 1)
     if found["month"]:
         quarter = (int(found["month"]) - 1) // MONTHS_PER_QUARTER + 1
