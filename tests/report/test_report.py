@@ -2,12 +2,15 @@
 
 import datetime as dt
 import re
+import sys
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from forkpoint.catalog import catalog
+from forkpoint.cli.report import report as report_command
 from forkpoint.errors import InputError, MissingExtra, UnknownName
 from forkpoint.report import build, build_report
 from forkpoint.report.html import render
@@ -170,6 +173,17 @@ def test_a_missing_extra_is_told_in_its_chapter(tmp_path, monkeypatch):
     monkeypatch.setattr(build, "chapters", lambda: {"loops": broken})
     done = build_report(catalog(), tmp_path, on=DAY, draws=DRAWS)
     assert "forkpoint[explore]" in done.path.read_text(encoding="utf-8")
+    said = CliRunner().invoke(report_command, ["--out", str(tmp_path)])
+    assert said.exit_code == 1
+    assert "left out: " in said.stderr
+    assert "forkpoint[explore]" in said.stderr
+
+
+def test_without_its_templates_it_makes_no_folder(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(MissingExtra, match="jinja2"):
+        build_report(catalog(), tmp_path / "out", on=DAY)
+    assert not (tmp_path / "out").exists()
 
 
 def test_bad_words_and_folders_are_told(tmp_path):

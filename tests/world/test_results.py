@@ -1,12 +1,14 @@
 """Results leave in forms that other tools open."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from forkpoint.cli import forkpoint as command
+from forkpoint.errors import MissingExtra
 from forkpoint.world import results
 from forkpoint.world.run import run
 
@@ -40,6 +42,13 @@ def test_netcdf_opens_in_xarray(pair, tmp_path):
         ours = data["shipments"].sel(vendor="huawei", region="cn").to_numpy()
         assert np.allclose(ours, pair[0].at("shipments", vendor="huawei", region="cn"))
         assert data["shipments"].attrs["units"] == "chip/year"
+
+
+def test_without_netcdf_nothing_is_made(pair, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5netcdf", None)
+    with pytest.raises(MissingExtra, match="h5netcdf"):
+        results.write(pair, tmp_path / "out", csv=True, netcdf=True, iamc=True, json=True)
+    assert not (tmp_path / "out").exists()
 
 
 def test_long_csv_and_json(pair, tmp_path):

@@ -22,7 +22,9 @@ Examples:
   forkpoint calibrate --as-of 2024-09-30 --out fit    write posterior and fitted set to a folder"""
 )
 @click.option("--as-of", type=_DAY, default=_CUTOFF, show_default=True, help="Only what was published by this day.")
-@click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder for posterior.npz and fitted.csv.")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for posterior.npz and fitted.csv."
+)
 @click.option("--fast", is_flag=True, help="Leave out the check of the Laplace approximation.")
 @machine_options
 def calibrate(as_of: dt.datetime, out: Path | None, fast: bool, as_json: bool, as_csv: bool) -> None:
@@ -114,7 +116,7 @@ Examples:
 )
 @click.argument("observations", required=False, type=click.Path(path_type=Path))
 @click.option("--as-of", type=_DAY, default="2025-10-31", show_default=True, help="The forecaster's day.")
-@click.option("--out", type=click.Path(path_type=Path), default=None, help="CSV file of every scored figure.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="CSV file of every scored figure.")
 @click.option("--rolling", is_flag=True, help="Scores from five days between 2022 and 2025.")
 @click.option("--draws", type=click.IntRange(50, 100_000), default=1000, show_default=True, help="Draws a forecast.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of all random numbers.")

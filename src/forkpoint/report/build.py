@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from forkpoint.files import write_atomically
 from forkpoint.report.claims import claims_section
 from forkpoint.report.content import Paragraph, Section
 from forkpoint.report.hindcast import hindcast_section
-from forkpoint.report.html import render
+from forkpoint.report.html import render, templates
 from forkpoint.report.law import law_section
 from forkpoint.report.loops import loops_section
 from forkpoint.report.machine import machine_section
@@ -42,6 +43,8 @@ class Report:
     summary: Sequence[str]
     facts: Mapping[str, str]
     """The version lines at its foot."""
+    left_out: Sequence[str] = ()
+    """The chapters that are not there, each with the reason."""
 
 
 Chapter = Callable[[Material], Section]
@@ -72,7 +75,8 @@ def chapter_or_reason(name: str, chapter: Chapter, material: Material) -> Sectio
             raise
         title = material.words("missing.title", chapter=material.words(f"{CHAPTER_WORDS.get(name, name)}.title"))
         reason = material.words("missing.text", reason=str(missing))
-        return Section(name, title, [Paragraph(reason, "note")], summary=[f"{title}: {missing}"])
+        told = f"{title}: {missing}"
+        return Section(name, title, [Paragraph(reason, "note")], summary=[told], left_out=told)
 
 
 def build_report(
@@ -87,13 +91,16 @@ def build_report(
     """Write ``report.html`` into ``folder`` (made if missing), with the law as on the date ``on`` and bands from
     ``draws`` of the posterior.
 
-    Raises InputError where the folder cannot be made or written.
+    Raises InputError where the folder cannot be made or written, MissingExtra before anything is made.
     """
     w = words(language)
+    templates()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot make the folder {folder}: {error.strerror}") from error
+    if not os.access(folder, os.W_OK):  # told now, not after minutes of runs
+        raise InputError(f"cannot write into the folder {folder}: permission denied")
     material = Material(catalog, w, on, draws)
     sections = []
     for name, chapter in chapters().items():
@@ -102,4 +109,4 @@ def build_report(
     facts = {w("version"): __version__, w("model_version"): model_version(), w("made_on"): on.isoformat()}
     path = write_atomically(folder / "report.html", render(sections, w, facts))
     summary = [line for section in sections for line in section.summary][: SUMMARY_LINES - 1]
-    return Report(path, sections, summary, facts)
+    return Report(path, sections, summary, facts, [s.left_out for s in sections if s.left_out])

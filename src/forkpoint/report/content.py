@@ -50,3 +50,5 @@ class Section:
     blocks: Sequence[Block]
     summary: Sequence[str] = ()
     """Lines of the terminal summary."""
+    left_out: str = ""
+    """Why the chapter is not there, where it is not."""

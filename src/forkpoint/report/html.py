@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from forkpoint.dynamics.extras import load
 from forkpoint.report.content import Section
 from forkpoint.report.sparkline import Picture
 from forkpoint.report.words import Words
@@ -13,14 +14,14 @@ from forkpoint.report.words import Words
 FOLDER = Path(__file__).parent / "texts"
 
 
+def templates() -> Any:
+    """The package that fills in the page. Raises MissingExtra."""
+    return load("jinja2", "report")
+
+
 def render(sections: Sequence[Section], words: Words, facts: Mapping[str, str]) -> str:
     """The report as HTML text. ``facts`` are the version lines at its foot. Raises MissingExtra without jinja2."""
-    try:
-        import jinja2
-    except ImportError as error:
-        from forkpoint.errors import MissingExtra
-
-        raise MissingExtra("jinja2", "report") from error
+    jinja2 = templates()
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
@@ -29,7 +30,8 @@ def render(sections: Sequence[Section], words: Words, facts: Mapping[str, str]) 
     environment.tests["number"] = lambda value: isinstance(value, int | float) and not isinstance(value, bool)
     template = environment.get_template("report.html.j2")
     css = (FOLDER / "report.css").read_text(encoding="utf-8")
-    return template.render(sections=sections, w=words, css=css, facts=facts, kind=_kind)
+    text: str = template.render(sections=sections, w=words, css=css, facts=facts, kind=_kind)
+    return text
 
 
 def _kind(block: Any) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from forkpoint.dynamics.extras import load
 from forkpoint.errors import InputError
 from forkpoint.files import write_atomically
 from forkpoint.world.model import QUARTERS_PER_YEAR, world
@@ -141,7 +142,13 @@ def to_json(run: Trajectories) -> dict[str, Any]:
 
 
 def write(runs: Sequence[Trajectories], folder: Path, *, csv: bool, netcdf: bool, iamc: bool, json: bool) -> list[Path]:
-    """Write runs to a folder; without any format asked for, CSV. Raises InputError where it cannot be written."""
+    """Write runs to a folder (made if missing); without any format asked for, CSV.
+
+    Raises InputError where it cannot be written, MissingExtra before anything is made.
+    """
+    if netcdf:
+        load("xarray")
+        load("h5netcdf")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
