@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import multiprocessing
 import os
 import random
 import signal
@@ -109,6 +110,94 @@ def test_kill_at_random_moments(program, whole, tmp_path):
     run_stored(SCENARIOS, DRAWS, folder, posterior="prior", chunk=CHUNK, workers=2)
     assert left, "something was computed before the last kill"
     assert {k: v for k, v in fingerprint(folder).items() if "/." not in k} == fingerprint(whole)
+
+
+FEW = {"outputs": "compute_ratio", "posterior": "prior", "chunk": 4, "workers": 1}
+
+
+class Died(BaseException):
+    """The end of a process, which no handler catches."""
+
+
+@pytest.mark.parametrize("torn", [False, True], ids=["before a write", "half-way through a write"])
+def test_a_stop_at_any_write_costs_no_draw(here, tmp_path, monkeypatch, torn):
+    """Every single write of a run is once the last one; half-way: as on a store that cannot write a file whole."""
+    run_stored("as-it-was", 10, tmp_path / "whole", **FEW)
+    write = Store.write_bytes
+    last = {"write": 0}
+
+    def dying(self, name, content):
+        last["write"] -= 1
+        if last["write"] < 0:
+            if torn and "/" in name:  # a chunk or its mark
+                data = content if isinstance(content, bytes) else content.encode()
+                write(self, name, data[: len(data) // 2])
+            raise Died
+        write(self, name, content)
+
+    for number in range(2 + 3 * 2):
+        folder = tmp_path / f"stopped {number}"
+        monkeypatch.setattr(Store, "write_bytes", dying)
+        last["write"] = number
+        with pytest.raises(Died):
+            run_stored("as-it-was", 10, folder, **FEW)
+        monkeypatch.setattr(Store, "write_bytes", write)
+        run_stored("as-it-was", 10, folder, **FEW)
+        assert fingerprint(folder) == fingerprint(tmp_path / "whole")
+
+
+def test_a_killed_worker_of_the_pool_costs_no_draw(whole, tmp_path):
+    folder, killed = tmp_path / "store", []
+
+    def kill(done, total):
+        if not killed and done > total // 3:
+            killed.append(multiprocessing.active_children()[0].pid)
+            os.kill(killed[0], signal.SIGKILL)
+
+    run_stored(SCENARIOS, DRAWS, folder, posterior="prior", chunk=CHUNK, workers=2, progress=kill)
+    assert killed
+    assert fingerprint(folder) == fingerprint(whole)
+
+
+def test_leftovers_of_killed_writes_are_tidied_but_nothing_that_is_being_written(whole, here, tmp_path):
+    folder = copy(whole, tmp_path / "store")
+    left, now = folder / "done" / ".3.json.ab12", folder / "as-it-was" / ".zarr.json.cd34"
+    left.write_text("half")
+    os.utime(left, (0, 0))
+    now.write_text("half")
+    os.utime(now, (time.time() + 60, time.time() + 60))
+    run_stored(SCENARIOS, DRAWS, folder, posterior="prior", chunk=CHUNK)
+    assert not left.exists()
+    assert now.exists()
+
+
+def test_a_damaged_description_is_refused_by_its_name(whole, here, tmp_path):
+    folder = copy(whole, tmp_path / "store")
+    (folder / "ensemble.json").write_text((folder / "ensemble.json").read_text()[:40])
+    with pytest.raises(InputError, match=f"{folder}/ensemble.json: not the description of an ensemble"):
+        run_stored(SCENARIOS, DRAWS, folder, posterior="prior", chunk=CHUNK)
+
+
+def test_damaged_layouts_are_written_again(whole, here, tmp_path):
+    folder = copy(whole, tmp_path / "store")
+    for name in (
+        "zarr.json",
+        "as-it-was/zarr.json",
+        "as-it-was/compute_ratio/zarr.json",
+        "full-embargo/time/zarr.json",
+    ):
+        (folder / name).write_text((folder / name).read_text()[:40])
+    run_stored(SCENARIOS, DRAWS, folder, posterior="prior", chunk=CHUNK)
+    assert fingerprint(folder) == fingerprint(whole)
+
+
+def test_damaged_draws_are_written_again(whole, here, tmp_path):
+    folder = copy(whole, tmp_path / "store")
+    (folder / "draws.npz").write_bytes(b"PK half")
+    with pytest.raises(InputError, match=r"draws\.npz"):
+        open_ensemble(folder)
+    run_stored(SCENARIOS, DRAWS, folder, posterior="prior", chunk=CHUNK)
+    assert fingerprint(folder) == fingerprint(whole)
 
 
 def test_damage_is_found_told_and_repaired(whole, here, tmp_path):
@@ -264,12 +353,19 @@ def test_on_s3(whole, here, monkeypatch):
         import s3fs
 
         s3fs.S3FileSystem().mkdir("bucket")
-        found = run_stored(SCENARIOS, DRAWS, "s3://bucket/deep/store", posterior="prior", chunk=CHUNK, workers=1)
-        np.testing.assert_array_equal(
-            found.values("compute_ratio", "full-embargo"), open_ensemble(whole).values("compute_ratio", "full-embargo")
-        )
-        summarise(found, "s3://bucket/deep/store")
-        assert Store("s3://bucket/deep/store").read_bytes("differences.csv")
+        told, url = [], "s3://bucket/deep/store"
+        words = {"outputs": "compute_ratio", "posterior": "prior", "chunk": CHUNK, "workers": 1, "tell": told.append}
+        found = run_stored(SCENARIOS, DRAWS, url, **words)
+        for name in SCENARIOS:
+            here_ = open_ensemble(whole).values("compute_ratio", name)
+            np.testing.assert_array_equal(found.values("compute_ratio", name), here_)
+        summarise(found, url)
+        assert Store(url).read_bytes("differences.csv")
+        Store(url).write_bytes("as-it-was/compute_ratio/c/0/1", b"damaged")
+        Store(url).write_bytes("full-embargo/zarr.json", b"{")
+        again = run_stored(SCENARIOS, DRAWS, url, **words)
+        assert told[0].startswith("1 damaged chunk in s3://")
+        np.testing.assert_array_equal(again.values("compute_ratio"), open_ensemble(whole).values("compute_ratio"))
         with pytest.raises(InputError, match="cannot"):
             run_stored(SCENARIOS, DRAWS, "s3://no-such-bucket/store", posterior="prior", chunk=CHUNK)
     finally:

@@ -184,6 +184,7 @@ class Store:
 
     def _lay_out(self, request: Request) -> None:
         zarr = load("zarr", "uncertainty")
+        self._drop_damaged_layouts(request)
         attributes = {"schema": SCHEMA, "model": request.model, "parameters": request.parameters, "seed": request.seed}
         zarr.open_group(store=self._zarr, mode="a").update_attributes(attributes)
         size = (len(request.time), request.draws)
@@ -202,6 +203,24 @@ class Store:
                     output.key, shape=size, chunks=(size[0], request.chunk), dtype="float32", fill_value=float("nan"),
                     compressors=None, dimension_names=("time", "draw"), attributes={"units": output.unit},
                 )  # fmt: skip
+
+    def _drop_damaged_layouts(self, request: Request) -> None:
+        """Remove layouts of groups and arrays that cannot be read, so that they are written anew; chunks stay."""
+        arrays = ("time", *(o.key for o in request.outputs))
+        parts = [f"{s.name}{part}/" for s in request.scenarios for part in ("", *(f"/{a}" for a in arrays))]
+        for name in ("zarr.json", *(f"{part}zarr.json" for part in parts)):
+            content = self.read_bytes(name)
+            try:
+                json.loads("{}" if content is None else content)
+            except ValueError:
+                self._remove(name)
+
+    def _remove(self, name: str) -> None:
+        if self.remote:
+            files, root = self._files
+            files.rm_file(f"{root}/{name}")
+        else:
+            (Path(self.url) / name).unlink()
 
     def request(self) -> Request:
         """What the store holds. Raises InputError where it is no ensemble."""
