@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 import forkpoint.cli as command_line
 from forkpoint.cli import COMMANDS, forkpoint, main
-from forkpoint.cli.output import print_json, to_csv
+from forkpoint.cli.output import print_json, to_csv, unit_words
 from forkpoint.errors import MissingExtra, RunError, UnknownName
 
 
@@ -98,6 +98,7 @@ def test_every_help_has_examples_that_name_the_command(verb):
     shown = CliRunner().invoke(forkpoint, [verb, "--help"], terminal_width=100)
     assert shown.exit_code == 0
     assert re.search(rf"Examples?:\s+forkpoint {verb}\b", shown.output)
+    assert max(map(len, shown.output.splitlines())) <= 100
 
 
 def test_machine_output_is_plain():
@@ -133,7 +134,18 @@ def test_a_day_before_the_world_begins_is_refused(monkeypatch, capsys, verb):
 
 
 def test_every_lever_is_listed_also_those_with_two_dimensions():
-    assert len(json.loads(CliRunner().invoke(forkpoint, ["levers", "--all", "--json"]).output)) > 50
+    whole = json.loads(CliRunner().invoke(forkpoint, ["levers", "--all", "--json"]).output)
+    assert len(whole) > 50
+    assert max(len(str(row["now"])) for row in whole) > 200
+    assert "1" in {row["unit"] for row in whole}
+    shown = CliRunner().invoke(forkpoint, ["levers", "--all"]).output
+    assert max(map(len, shown.splitlines())) <= 100
+    assert "--json and --csv have them all" in shown
+    assert "initial_share        nvidia (us 0.8," in re.sub(r"initial_share +", "initial_share        ", shown)
+
+
+def test_a_number_without_dimension_has_no_unit():
+    assert (unit_words("1"), unit_words("USD/year")) == ("", "USD/year")
 
 
 @pytest.mark.parametrize(
@@ -152,6 +164,10 @@ def test_every_lever_is_listed_also_those_with_two_dimensions():
         (("run", "--lever", "licence_fe=0.2"), "did you mean licence_fee"),
         (("explain", "usable_comput"), "did you mean usable_compute"),
         (("premises", "nope"), "known: article, nvidia"),
+        (("premises", "--scenario", "nope"), "no scenario is called 'nope'"),
+        (("decide", "as-it-was", "nope"), "no scenario is called 'nope'"),
+        (("discover", "--less", "compute_ratio", "--versus", "nope"), "no scenario is called 'nope'"),
+        (("sensitivity", "compute_ratio", "--scenario", "nope"), "no scenario is called 'nope'"),
         (("chisp",), "did you mean chip or chips?"),
     ],
 )

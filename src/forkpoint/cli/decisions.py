@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 from forkpoint.cli.output import console, emit_table, json_option, machine_options, print_json
 
-_posterior = click.option(
-    "--posterior", default="default", show_default=True, help='"default" (ships), "prior", or a posterior file.'
-)
-_seed = click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all random numbers.")
+_scenario = click.option("--scenario", "name", default="as-it-was", show_default=True, help="Scenario.")
+
+
+def _futures(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of every question about futures: which quarter or year, drawn from what, with which seed."""
+    for option in (
+        click.option(
+            "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all random numbers."
+        ),
+        click.option(
+            "--posterior", default="default", show_default=True, help='"default" (ships), "prior", or a posterior file.'
+        ),
+        click.option("--at", default="2030", show_default=True, help="Year (mean over it) or quarter."),
+    ):
+        command = option(command)
+    return command
 
 
 @click.command(
@@ -22,13 +35,11 @@ Examples:
   forkpoint sensitivity compute_ratio --at 2030 --posterior prior --base 512 --csv"""
 )
 @click.argument("output")
-@click.option("--scenario", "name", default="as-it-was", show_default=True, help="Scenario.")
-@click.option("--at", default="2030", show_default=True, help="Year (mean over it) or quarter.")
+@_scenario
 @click.option("--draws", type=click.IntRange(200, 100_000), default=2000, show_default=True, help="Draws to screen.")
 @click.option("--keep", type=click.IntRange(1, 40), default=8, show_default=True, help="Parameters told one by one.")
 @click.option("--base", type=click.IntRange(0), default=256, show_default=True, help="Sobol's base sample; 0: none.")
-@_posterior
-@_seed
+@_futures
 @machine_options
 def sensitivity(
     output: str, name: str, at: str, draws: int, keep: int, base: int, posterior: str, seed: int,
@@ -38,14 +49,15 @@ def sensitivity(
     from forkpoint.errors import InputError
     from forkpoint.uncertainty import futures
     from forkpoint.uncertainty import sensitivity as shares
+    from forkpoint.world.scenario import scenario
 
     if base and base & (base - 1):
         raise InputError(f"--base {base}: Sobol's sequence needs a power of two, such as 256")
-    question = futures.Question.of(output, at)
+    question, chosen_scenario = futures.Question.of(output, at), scenario(name)
     cloud, groups = futures.Cloud.of(posterior), futures.groups()
     with console().status(f"{draws} draws of {name}") as status:
         z = futures.sample(posterior, draws, seed)
-        y = question.ask(name, z)[0]
+        y = question.ask(chosen_scenario, z)[0]
         effects, line = shares.shapley_effects(z, y, cloud.covariance, groups, keep=keep, seed=seed)
         chosen = shares.screen(line, cloud.covariance, groups, keep)
         facts = shares.facts_wanted(z, y, groups, [n for n in chosen if n != shares.REST])
@@ -54,7 +66,7 @@ def sensitivity(
             status.update(f"Sobol: {base * (len(chosen) + 2)} draws")
 
             def answer(standard: Any) -> Any:
-                return question.ask(name, cloud.place(standard))[0]
+                return question.ask(chosen_scenario, cloud.place(standard))[0]
 
             indices = shares.sobol(answer, chosen, len(cloud.mean), base=base, seed=seed)
     rows = _merged(effects, indices, facts)
@@ -120,17 +132,15 @@ def _flag(converged: bool) -> str:
 @click.command(
     epilog="""\b
 Examples:
-  forkpoint premises                                              every camp's answer to three questions for 2030
+  forkpoint premises             every camp's answer to three questions for 2030
   forkpoint premises article semianalysis --on domestic_share_units --at 2030
   forkpoint premises --on lab_strength --at 2028 --csv"""
 )
 @click.argument("names", metavar="[SET]...", nargs=-1)
 @click.option("--on", "outputs", multiple=True, help="Output (may be repeated).")
-@click.option("--scenario", "name", default="as-it-was", show_default=True, help="Scenario.")
-@click.option("--at", default="2030", show_default=True, help="Year (mean over it) or quarter.")
+@_scenario
 @click.option("--draws", type=click.IntRange(20, 100_000), default=256, show_default=True, help="Draws.")
-@_posterior
-@_seed
+@_futures
 @machine_options
 def premises(
     names: tuple[str, ...], outputs: tuple[str, ...], name: str, at: str, draws: int, posterior: str, seed: int,
@@ -143,6 +153,7 @@ def premises(
 
     sets = [camps.premise_set(n) for n in names or camps.premise_sets()]
     question = Question.of(outputs or ("domestic_share_units", "lab_strength", "compute_ratio"), at)
+    scenario(name)  # a name that nothing carries is told before any run
     with console().status("run every set") as status:
         rows = camps.side_by_side(question, sets, name, draws=draws, seed=seed, posterior=posterior)
         status.update("part of each premise")
@@ -202,16 +213,14 @@ def _stated(sets: list[Any]) -> list[dict[str, str]]:
 @click.command(
     epilog="""\b
 Examples:
-  forkpoint decide                                                     scenarios by the ratio of usable compute in 2030
+  forkpoint decide               scenarios by the ratio of usable compute in 2030
   forkpoint decide as-it-was full-embargo h20-with-15-percent --goal "max compute_ratio"
   forkpoint decide no-controls full-embargo --goal "domestic_share_units<=0.5" --at 2028"""
 )
 @click.argument("policies", metavar="[SCENARIO]...", nargs=-1)
 @click.option("--goal", "goals", multiple=True, help="'max OUTPUT', 'min OUTPUT', 'OUTPUT>=NUMBER', 'OUTPUT<=NUMBER'.")
-@click.option("--at", default="2030", show_default=True, help="Year (mean over it) or quarter.")
 @click.option("--draws", type=click.IntRange(20, 100_000), default=1000, show_default=True, help="Futures.")
-@_posterior
-@_seed
+@_futures
 @machine_options
 def decide(
     policies: tuple[str, ...], goals: tuple[str, ...], at: str, draws: int, posterior: str, seed: int,
@@ -226,6 +235,7 @@ def decide(
     from forkpoint.errors import InputError
     from forkpoint.uncertainty.decisions import Goal, compare
     from forkpoint.uncertainty.futures import Question, sample
+    from forkpoint.world.scenario import scenario
 
     named = policies or ("as-it-was", "full-embargo", "h20-with-15-percent", "no-controls", "enforcement-crackdown")
     if len(named) < 2:
@@ -235,12 +245,13 @@ def decide(
             raise InputError(f"'{name}' is named twice: a choice is among different policies")
     wanted = [Goal.of(text) for text in goals or ("max compute_ratio",)]
     question = Question.of([g.output for g in wanted], at)
+    chosen = [scenario(name) for name in named]
     z = sample(posterior, draws, seed)
     answers = []
     with console().status("run policies") as status:
-        for name in named:
+        for name, policy in zip(named, chosen, strict=True):
             status.update(f"{draws} futures of {name}")
-            answers.append(question.ask(name, z))
+            answers.append(question.ask(policy, z))
     values = np.stack(answers, axis=1)
     tables = [compare(named, values[question.outputs.index(_only(g.output))], g) for g in wanted]
     if as_json or as_csv:
@@ -287,10 +298,8 @@ Examples:
 @click.option("--less", help="Output that is lower than in the other scenario.")
 @click.option("--more", help="Output that is higher than in the other scenario.")
 @click.option("--by", type=float, default=0.05, show_default=True, help="By more than this part of the other's value.")
-@click.option("--at", default="2030", show_default=True, help="Year (mean over it) or quarter.")
 @click.option("--draws", type=click.IntRange(100, 100_000), default=3000, show_default=True, help="Futures.")
-@_posterior
-@_seed
+@_futures
 @json_option
 def discover(
     name: str, event: str | None, versus: str, less: str | None, more: str | None, by: float, at: str, draws: int,
@@ -302,6 +311,7 @@ def discover(
     from forkpoint.uncertainty.futures import Question, sample
     from forkpoint.uncertainty.parameters import coordinates
     from forkpoint.world.reference import references
+    from forkpoint.world.scenario import scenario
 
     if sum(x is not None for x in (event, less, more)) != 1:
         raise InputError("say what happens, once: --event 'OUTPUT>=NUMBER', --less OUTPUT or --more OUTPUT")
@@ -311,11 +321,12 @@ def discover(
     if goal.enough is None and name == versus:
         raise InputError(f"{name} is laid beside itself: name another scenario with --versus")
     question = Question.of(goal.output, at)
+    run, other = scenario(name), scenario(versus)
     z = sample(posterior, draws, seed)
     with console().status(f"{draws} futures of {name}"):
-        y = question.ask(name, z)[0]
+        y = question.ask(run, z)[0]
         if goal.enough is None:
-            y = goal.direction * (y - (1 + goal.direction * by) * question.ask(versus, z)[0])
+            y = goal.direction * (y - (1 + goal.direction * by) * question.ask(other, z)[0])
             words = f"{goal.output} is {'less' if less else 'more'} than in {versus} by over {by:.0%} in {at}"
         else:
             y = goal.direction * (y - goal.enough)

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from forkpoint.cli.output import console, emit_table, machine_options
+from forkpoint.cli.output import console, emit_table, machine_options, unit_words
 
 YEARS = (2025, 2027, 2030, 2035)
 LINE_EVERY = 30.0
@@ -20,9 +20,10 @@ LINE_EVERY = 30.0
 @click.command(
     epilog="""\b
 Examples:
-  forkpoint ensemble as-it-was --draws 1000                             ranges of eight quantities, nothing kept
-  forkpoint ensemble as-it-was full-embargo --draws 100000 --out runs   kept in a Zarr store; goes on after a stop
-  forkpoint ensemble as-it-was --draws 1000000 --out s3://bucket/runs --cluster tcp://scheduler:8786
+  forkpoint ensemble as-it-was --draws 1000                    ranges, nothing kept
+  forkpoint ensemble as-it-was --draws 100000 --out runs       a Zarr store; goes on after a stop
+  forkpoint ensemble as-it-was full-embargo --draws 1000000 --out s3://bucket/runs \\
+    --cluster tcp://scheduler:8786
   forkpoint ensemble as-it-was --outputs usable_compute --outputs compute_ratio --posterior prior"""
 )
 @click.argument("scenarios", metavar="SCENARIO...", nargs=-1)
@@ -95,7 +96,7 @@ def _wide(rows: list[dict[str, Any]], years: list[int]) -> list[dict[str, Any]]:
     table: dict[str, dict[str, Any]] = {}
     for row in rows:
         if row["time"] in years:
-            line = table.setdefault(row["output"], {"output": row["output"], "unit": row["unit"]})
+            line = table.setdefault(row["output"], {"output": row["output"], "unit": unit_words(row["unit"])})
             text = f"{row['p50']:.3g} ({row['p05']:.3g} … {row['p95']:.3g})"
             line[f"{row['time']:.0f}"] = text + (f" ↑{row['p_above']:.0%}" if "p_above" in row else "")
     return list(table.values())

@@ -118,6 +118,11 @@ def cell(value: Any) -> str:
     return str(value)
 
 
+def unit_words(unit: object) -> str:
+    """A unit as a person reads it: none where a number has no dimension (written "1" in files)."""
+    return "" if unit == "1" else str(unit)
+
+
 def console() -> Any:
     """The terminal, or 100 columns where the output is piped."""
     from rich.console import Console

@@ -49,9 +49,9 @@ def _job_options(command: Callable[..., Any]) -> Callable[..., Any]:
     epilog="""\b
 Examples:
   forkpoint predict --model gpt3-175b --chip H100 --chips 1024 --precision fp8
-  forkpoint predict --model llama-3.1-70b --chip A100 --chips 64 --tp 8 --pp 4 --micro-batch 1 --recompute selective
+  forkpoint predict --model llama-3.1-70b --chip A100 --chips 64 --tp 8 --pp 4
   forkpoint predict --model deepseek-v3 --chip H20 --chips 16 --job decode --tp 16 --precision fp8
-  forkpoint predict --model llama-3.1-405b --chip H100 --chips 16384 --sequence 8192 --tokens 15.6e12
+  forkpoint predict --model llama-3.1-405b --chip H100 --chips 16384 --tokens 15.6e12
   forkpoint predict --measured rows.csv --out predictions.csv
 
 What the plan leaves open is searched. docs/performance-model.md has formulas and scores."""
@@ -251,8 +251,8 @@ def _search_note(found: SearchResult, front: bool, shown: int) -> str:
     name="fit-perf",
     epilog="""\b
 Examples:
-  forkpoint fit-perf --part train                     fit, cross-validate by source, print
-  forkpoint fit-perf --part all --write               and put values and ranges into the parameter files""",
+  forkpoint fit-perf --part train                  fit, cross-validate by source, print
+  forkpoint fit-perf --part all --write            and put values and ranges into the files""",
 )
 @click.option("--part", type=click.Choice(["train", "infer", "all"]), default="all", show_default=True)
 @click.option("--write", is_flag=True, help="Write values and ranges into the shipped parameter files.")

@@ -18,8 +18,8 @@ _FIRST_YEAR = 2019
 @click.command(
     epilog="""\b
 Examples:
-  forkpoint calibrate                                 fit to what was known on 2025-11-01, show what the data said
-  forkpoint calibrate --as-of 2024-09-30 --out fit    write posterior and fitted set to a folder"""
+  forkpoint calibrate                               what the data known on 2025-11-01 say
+  forkpoint calibrate --as-of 2024-09-30 --out fit  write posterior and fitted set to a folder"""
 )
 @click.option("--as-of", type=_DAY, default=_CUTOFF, show_default=True, help="Only what was published by this day.")
 @click.option(
@@ -68,7 +68,7 @@ def calibrate(as_of: dt.datetime, out: Path | None, fast: bool, as_json: bool, a
 @click.command(
     epilog="""\b
 Examples:
-  forkpoint hindcast                 error of every series that the world speaks of, 2019 to 2025-11-01
+  forkpoint hindcast                 error of every series of the world, 2019 to 2025-11-01
   forkpoint hindcast --rows --csv    every figure beside the model's"""
 )
 @click.option("--as-of", type=_DAY, default=_CUTOFF, show_default=True, help="Run up to this day.")
@@ -110,16 +110,16 @@ def hindcast(as_of: dt.datetime, reference: bool, rows: bool, as_json: bool, as_
 @click.command(
     epilog="""\b
 Examples:
-  forkpoint score --as-of 2024-09-30                            our own observations that came later
-  forkpoint score later.csv --as-of 2025-10-31 --out scores.csv any file in the schema of observations.csv
-  forkpoint score --rolling                                     five days, one table"""
+  forkpoint score --as-of 2024-09-30               our own observations that came later
+  forkpoint score later.csv --as-of 2025-10-31     a file in the schema of observations.csv
+  forkpoint score --rolling --out scores.csv       five days, one table"""
 )
 @click.argument("observations", required=False, type=click.Path(path_type=Path))
 @click.option("--as-of", type=_DAY, default="2025-10-31", show_default=True, help="The forecaster's day.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="CSV file of every scored figure.")
 @click.option("--rolling", is_flag=True, help="Scores from five days between 2022 and 2025.")
 @click.option("--draws", type=click.IntRange(50, 100_000), default=1000, show_default=True, help="Draws a forecast.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of all random numbers.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all random numbers.")
 @machine_options
 def score(
     observations: Path | None,

@@ -7,8 +7,10 @@ from typing import Any
 
 import click
 
-from forkpoint.cli.output import emit_step, emit_table, json_option, machine_options, print_json, to_csv
+from forkpoint.cli.output import emit_step, emit_table, json_option, machine_options, print_json, to_csv, unit_words
 
+_CELL = 40
+"""Characters of a cell that would otherwise push the others off the screen."""
 HEADLINE = ("2022", "2023", "2024", "2025", "2027", "2030", "2035")
 
 
@@ -101,13 +103,25 @@ def levers(everything: bool, as_json: bool, as_csv: bool) -> None:
     from forkpoint.world.run import value_now
 
     chosen = settable() if everything else policy()
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"lever": r.name, "now": value_now(r.name), "low": r.low, "high": r.high, "unit": r.unit, "meaning": r.doc,
          "source": r.source}
         for r in chosen.values()
     ]  # fmt: skip
+    if as_json or as_csv:
+        emit_table(rows, as_json=as_json, as_csv=as_csv)
+        return
     columns = {"lever": "lever", "now": "now", "low": "low", "high": "high", "unit": "unit", "meaning": "meaning"}
-    emit_table(rows, columns=columns, as_json=as_json, as_csv=as_csv)
+    shown = [{**r, "now": _one_line(r["now"]), "unit": unit_words(r["unit"])} for r in rows]
+    cut = any(a["now"] != b["now"] for a, b in zip(shown, rows, strict=True))
+    emit_table(shown, columns=columns, note="…: one value a label; --json and --csv have them all" if cut else "")
+
+
+def _one_line(value: float | str) -> float | str:
+    """A value that fits a cell: of one that varies by label, the first ones."""
+    if not isinstance(value, str) or len(value) <= _CELL:
+        return value
+    return value[:_CELL].rpartition(", ")[0] + ", …"
 
 
 @click.command(
@@ -132,6 +146,7 @@ def equations(sector: str | None, markdown: bool, as_json: bool, as_csv: bool) -
         return
     rows = equation_rows(sector)
     columns = {"name": "name", "kind": "kind", "unit": "unit", "meaning": "meaning"}
+    rows = rows if as_json or as_csv else [{**r, "unit": unit_words(r["unit"])} for r in rows]
     emit_table(rows, columns=columns, as_json=as_json, as_csv=as_csv)
 
 
@@ -163,8 +178,8 @@ def explain(variable: str, name: str, versus: str | None, date: str, turned: tup
 Examples:
   forkpoint loops
   forkpoint loops --on domestic_share_units --at 2025Q2
-  forkpoint loops --draws 200                                   how likely each is the strongest, with ranges
-  forkpoint loops --draws 200 --scenario full-embargo --csv     the same for every quarter"""
+  forkpoint loops --draws 200                                how likely each is the strongest
+  forkpoint loops --draws 200 --scenario full-embargo --csv  the same for every quarter"""
 )
 @click.option("--scenario", "name", default="as-it-was", show_default=True, help="Scenario.")
 @click.option("--on", "variable", help="Switch each loop off and say how far this variable moves.")
