@@ -6,6 +6,7 @@ again and carries the cotangents of the stocks back through it (Griewank & Walth
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -21,6 +22,7 @@ from forkpoint.dynamics.llvm.text import Code, back_function, module, run_functi
 from forkpoint.dynamics.scalar_step import Element, ScalarStep, scalar_step
 from forkpoint.dynamics.simulate import Plan
 from forkpoint.dynamics.simulate_llvm import (
+    Memory,
     differing,
     forward_code,
     hoisted,
@@ -46,43 +48,70 @@ class Program:
     back: Compiled
 
 
-def pullback(plan: Plan, elements: Sequence[Element], drawn_names: frozenset[str] | None = None) -> tuple[Array, Pull]:
-    """Paths (element, time, draw) of single elements, and what pulls weights of the same shape back to the draws.
+class Pullback:
+    """Paths of single elements of a model over draws, and their derivatives by the drawn parameters.
 
-    The second is a function from weights to {drawn parameter: (dimensions, draw)}: the derivative of the weighted sum
-    of all paths. Raises InputError for a run without draws, by another method than Euler's, that does not keep every
+    ``plan``: the run, with any draws of the parameters that are free; ``drawn_names``: these (default: those with more
+    than one draw). Raises InputError for a run without draws, by another method than Euler's, that does not keep every
     step, or with drawn parameters that move over time; ModelError for an operation without a derivative.
     """
-    require_draws(plan)
-    if plan.save_every != 1:
-        raise InputError("a derivative needs every step: give save_every=1")
-    program = program_of(plan, tuple(elements), differing(plan, drawn_names))
-    step, count = program.step, plan.grid.count
-    if step.sizes["path"]:
-        raise InputError("no derivative by drawn parameters that move over time")
-    memory = memory_of(step, plan)
-    points, size = count + 1, len(step.following)
-    blocks = range(0, memory.width, LANES)
-    trails = [np.empty((points, size, LANES)) for _ in blocks]
-    paths = np.empty((len(elements), points, memory.width))
-    kept, none = np.empty((program.kept, LANES)), np.empty(0)
-    for low, trail in zip(blocks, trails, strict=True):
-        out, lowest = np.empty((points, len(elements), LANES)), np.empty((size, LANES))
-        program.run(*memory.block(low), trail, kept, out, none, none, lowest, count, 1, size)
-        paths[..., low : low + LANES] = out.swapaxes(0, 1)
 
-    def pull(weights: Array) -> dict[str, Array]:
-        full = np.zeros_like(paths)
-        full[..., : plan.draws] = weights
-        slopes = np.empty((step.sizes["drawn"], memory.width))
+    def __init__(self, plan: Plan, elements: Sequence[Element], drawn_names: frozenset[str] | None = None) -> None:
+        require_draws(plan)
+        if plan.save_every != 1:
+            raise InputError("a derivative needs every step: give save_every=1")
+        self.plan, self.outputs = plan, len(elements)
+        self.program = program_of(plan, tuple(elements), differing(plan, drawn_names))
+        step = self.program.step
+        if step.sizes["path"]:
+            raise InputError("no derivative by drawn parameters that move over time")
+        self.memory = memory_of(step, plan)
+        numbers, shape = step.layout["drawn"], plan.model.shape
+        self.slots = {n: (numbers[k], math.prod(shape(n)), shape(n)) for n, k in step.inputs.items() if k in numbers}
+
+    def __call__(self, values: Mapping[str, Array]) -> tuple[Array, Pull]:
+        """Paths (element, time, draw) at parameters' draws (dimensions, draw), and what pulls weights of them back.
+
+        The second is a function from weights, shaped as the paths, to {parameter: (dimensions, draw)}: the derivative
+        of each draw's weighted sum of paths. A free parameter that ``values`` leaves out keeps the plan's.
+        """
+        draws = next(iter(values.values())).shape[-1]
+        memory = self._placed(values, draws)
+        program, count = self.program, self.plan.grid.count
+        size, points, none = len(program.step.following), count + 1, np.empty(0)
+        blocks = range(0, memory.width, LANES)
+        trails = [np.empty((points, size, LANES)) for _ in blocks]
+        paths = np.empty((self.outputs, points, memory.width))
+        kept = np.empty((program.kept, LANES))
         for low, trail in zip(blocks, trails, strict=True):
-            rows = np.ascontiguousarray(full[..., low : low + LANES].swapaxes(0, 1))
-            bar, sums = np.zeros((size, LANES)), np.zeros((program.sums, LANES))
-            program.back(*memory.block(low), trail, kept, rows, bar, sums, count)
-            slopes[:, low : low + LANES] = sums[program.sums - len(slopes) :]
-        return _by_name(step, plan, slopes[:, : plan.draws])
+            out, lowest = np.empty((points, self.outputs, LANES)), np.empty((size, LANES))
+            program.run(*memory.block(low), trail, kept, out, none, none, lowest, count, 1, size)
+            paths[..., low : low + LANES] = out.swapaxes(0, 1)
 
-    return paths[..., : plan.draws], pull
+        def pull(weights: Array) -> dict[str, Array]:
+            full = np.zeros_like(paths)
+            full[..., :draws] = weights
+            slopes = np.empty_like(memory.drawn)
+            for low, trail in zip(blocks, trails, strict=True):
+                rows = np.ascontiguousarray(full[..., low : low + LANES].swapaxes(0, 1))
+                bar, sums = np.zeros((size, LANES)), np.zeros((program.sums, LANES))
+                program.back(*memory.block(low), trail, kept, rows, bar, sums, count)
+                slopes[:, low : low + LANES] = sums[program.sums - len(slopes) :]
+            found = slopes[:, :draws]
+            return {n: found[first : first + size].reshape(*s, -1) for n, (first, size, s) in self.slots.items()}
+
+        return paths[..., :draws], pull
+
+    def _placed(self, values: Mapping[str, Array], draws: int) -> Memory:
+        width = -(-draws // LANES) * LANES
+        drawn = np.repeat(self.memory.drawn[:, :1], width, axis=1)
+        for name, value in values.items():
+            if name in self.slots:
+                first, size, _ = self.slots[name]
+                drawn[first : first + size, :draws] = value.reshape(size, -1)
+        drawn[:, draws:] = drawn[:, draws - 1 : draws]
+        path = np.empty((self.plan.grid.count + 1, 0, width))
+        return Memory(self.memory.fixed, self.memory.timed, drawn, path)
 
 
 def program_of(plan: Plan, elements: tuple[Element, ...], drawn: frozenset[str]) -> Program:
@@ -151,14 +180,3 @@ def _add_finish(step: ScalarStep, once: list[Symbol], code: Code) -> None:
 
 def _summed(step: ScalarStep, once: list[Symbol]) -> list[Symbol]:
     return [*once, *(step.graph.input("drawn", slot) for slot in range(step.sizes["drawn"]))]
-
-
-def _by_name(step: ScalarStep, plan: Plan, slopes: Array) -> dict[str, Array]:
-    numbers: Mapping[str, int] = step.inputs
-    found = {}
-    for name, number in numbers.items():
-        if number in step.layout["drawn"]:
-            first, shape = step.layout["drawn"][number], plan.model.shape(name)
-            size = int(np.prod(shape, dtype=int))
-            found[name] = slopes[first : first + size].reshape(*shape, -1)
-    return found

@@ -7,7 +7,7 @@ repeat a figure (a year and its quarters, one figure in two reports) share its w
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forkpoint.catalog import Observation
+from forkpoint.dynamics.functions import library
 from forkpoint.uncertainty.as_of import known_coordinates, known_inputs
 from forkpoint.uncertainty.parameters import Coordinate, parameter_values
 from forkpoint.world.model import START, STEP, world
@@ -47,22 +48,30 @@ class Evidence:
     def predictions(self, z: Floats) -> Floats:
         """Predictions for every observation and draw of coordinates ``z`` (coordinate, draw), in the series' units."""
         result = self._run(z)
-        parts = []
-        for observable, rows in self.groups.items():
-            weights = observable.weights(rows, result.time, STEP)
-            parts.append(np.asarray(observable.predict(result, world(), weights)))
-        return np.concatenate(parts)
+        return np.concatenate([np.asarray(p) for _, p in self._predicted(result, self.counted(result.time))])
 
     def residuals(self, z: Floats) -> Floats:
         """Scaled residuals (observation, draw)."""
-        predictions = self.predictions(z)
-        found, row = np.empty_like(predictions), 0
-        for observable, rows in self.groups.items():
-            observed = observable.transformed(np.array([r.value for r in rows], dtype=float))[:, None]
-            part = slice(row, row + len(rows))
-            found[part] = (observable.transformed(predictions[part]) - observed) / observable.error
-            row += len(rows)
-        return np.nan_to_num(found, nan=1e3, posinf=1e3, neginf=-1e3) * self.weights[:, None]
+        result = self._run(z)
+        return np.asarray(self.scaled(result, self.counted(result.time)))
+
+    def counted(self, times: Floats) -> dict[Observable, Floats]:
+        """How much each model time counts for each observation (observation, time)."""
+        return {o: o.weights(rows, times, STEP) for o, rows in self.groups.items()}
+
+    def scaled(self, values: Any, counted: Mapping[Observable, Floats]) -> Any:
+        """Scaled residuals (observation, draw) of a run's variables (time, dimensions, draw), NumPy or JAX."""
+        parts = []
+        for observable, predicted in self._predicted(values, counted):
+            observed = np.array([row.value for row in self.groups[observable]], dtype=float)
+            difference = observable.transformed(predicted) - observable.transformed(observed)[:, None]
+            parts.append(difference / observable.error)
+        xp = library(parts[0])
+        return xp.nan_to_num(xp.concatenate(parts), nan=1e3, posinf=1e3, neginf=-1e3) * self.weights[:, None]
+
+    def _predicted(self, values: Any, counted: Mapping[Observable, Floats]) -> Iterator[tuple[Observable, Any]]:
+        for observable in self.groups:
+            yield observable, observable.predict(values, world(), counted[observable])
 
     @property
     def weights(self) -> Floats:

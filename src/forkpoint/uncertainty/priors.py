@@ -147,3 +147,9 @@ _SCALES: dict[str, tuple[Any, Any]] = {
     "logitnormal": (_logit, lambda y, xp: 1 / (1 + xp.exp(-y))),
 }
 """Where a shape's split normal lives: value → scale, scale → value."""
+
+
+def scale_of(prior: Prior, value: float) -> float:
+    """A value on the scale on which the prior is a split normal; as it is for shapes that have none."""
+    there = _SCALES[prior.distribution][0] if prior.distribution in _SCALES else float
+    return float(there(value))
