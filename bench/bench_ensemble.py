@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-DRAWS_A_CHUNK, CHUNKS_A_KILL = 64, 50
+DRAWS_A_CHUNK, CHUNKS_A_KILL = 64, 24
 """Draws in a chunk of the soak test, and chunks for every kill: more than run between two of them."""
 KILLED = f"""
 import sys
