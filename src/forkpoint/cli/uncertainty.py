@@ -161,7 +161,9 @@ def score(
     if out is not None:
         write_atomically(out, to_csv(rows, ([] if not rolling else ["as_of"]) + list(scoring.COLUMNS)))
     if as_json:
-        print_json([{"as_of": s.as_of, **vars(s.summary), "unmatched": s.unmatched} for s in found])
+        print_json(
+            [{"as_of": s.as_of, **vars(s.summary), "unmatched": s.unmatched, "left_out": s.left_out} for s in found]
+        )
         return
     if as_csv:
         emit_table(rows, as_csv=True)
@@ -178,6 +180,9 @@ def _known_by(as_of: dt.datetime) -> None:
 
 
 def _print_scores(found: list[Any]) -> None:
+    from collections import Counter
+
+    from forkpoint.uncertainty.score import against_rules
     from forkpoint.uncertainty.scores import summarise
 
     if len(found) == 1:
@@ -202,6 +207,9 @@ def _print_scores(found: list[Any]) -> None:
     ]
     note = "skill: share of the CRPS of the best naive rule (chosen by series, with hindsight) that the forecast saves"
     emit_table(table, title="Scores", note=note)
-    left = sum(s.unmatched for s in found)
-    if left:
-        console().print(f"{left} later figures are of series that the world does not speak of", style="dim")
+    fixed = against_rules([r for s in found for r in s.rows])
+    parts = [f"{rule} {skill:+.2f}" for rule, skill in fixed.items()]
+    console().print(f"skill against one naive rule for all series: {', '.join(parts)}", style="dim")
+    left = sum((Counter(s.left_out) for s in found), Counter[str]())
+    for reason, count in left.most_common():
+        console().print(f"not scored: {count} {reason}", style="dim")

@@ -1,8 +1,9 @@
 """Forecasts of observed series from what was known on a day, as draws.
 
-A draw is a run of the world at a draw of the posterior. Its line is moved by the series' own distance from it at the
-last known figure, which shrinks with time (a first-order memory), and spread by an error of the size that the series
-had around the fitted line. Both are on the series' own scale (logs or log-odds).
+A draw is a run of the world at a draw of the posterior. Its line is moved by what the series' known distances from it
+say of a later one, and spread by what they leave open (``discrepancy.py``), on the series' own scale (logs or
+log-odds). A series that the world was fitted to also keeps some of its own mean growth: quantiles of the two are
+averaged (Lichtendahl, Grushka-Cockayne & Winkler 2013, Management Science 59).
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from numpy.typing import NDArray
 
 from forkpoint.catalog import Observation
 from forkpoint.errors import InputError
+from forkpoint.uncertainty import baselines
 from forkpoint.uncertainty.as_of import settings
 from forkpoint.uncertainty.calibrate import Posterior
+from forkpoint.uncertainty.discrepancy import Widths, middle, straying, widths
 from forkpoint.uncertainty.evidence import Evidence, simulate
 from forkpoint.uncertainty.priors import stream
 from forkpoint.world.model import STEP, world
-from forkpoint.world.observables import Observable, year
+from forkpoint.world.observables import Observable, matched
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -34,66 +37,56 @@ LIKE_SPAN = (0.6, 1.6)
 class Forecaster:
     """Posterior runs of the world as known on a day, ready to say what any matching period will show."""
 
-    evidence: Evidence
     runs: Any
+    widths: Widths
     seed: int
 
     @classmethod
-    def of(cls, evidence: Evidence, posterior: Posterior, *, draws: int = 1000, seed: int = 0) -> Forecaster:
-        """Runs at ``draws`` of the posterior; those that left the model's region are dropped."""
-        names = posterior.names
-        standard = np.stack([stream(seed, f"posterior:{name}").standard_normal(draws) for name in names])
+    def of(
+        cls,
+        evidence: Evidence,
+        posterior: Posterior,
+        known: Sequence[Observation],
+        *,
+        draws: int = 1000,
+        seed: int = 0,
+    ) -> Forecaster:
+        """Runs at ``draws`` of the posterior (those that left the model's region are dropped), and how all ``known``
+        figures stray from them."""
+        standard = np.stack([stream(seed, f"posterior:{name}").standard_normal(draws) for name in posterior.names])
         runs = simulate(posterior.sample(standard), evidence.coordinates, evidence.exogenous)
         kept = np.array([d for d in range(draws) if d not in runs.failed])
-        values: Mapping[str, Any] = {n: v[..., kept] for n, v in runs.items()}
-        return cls(evidence, _Runs(runs.time, values), seed)
-
-    def predict(self, observable: Observable, rows: Sequence[Observation]) -> Floats:
-        """The world's own line for each row's period (row, draw), in the series' unit."""
-        weights = observable.weights(rows, self.runs.time, STEP)
-        return np.asarray(observable.predict(self.runs.values, world(), weights), dtype=float)
+        lines = _Runs(runs.time, {n: v[..., kept] for n, v in runs.items()})
+        return cls(lines, widths({o: _by_series(rows) for o, rows in matched(known).items()}, lines.distances), seed)
 
     def draws(self, observable: Observable, row: Observation, known: Sequence[Observation]) -> Floats:
         """Draws of what ``row``'s period will show, given the figures of its series known on the day.
 
         Raises InputError where the model gives the series' growth only and no figure of it is known.
         """
-        line = observable.transformed(self.predict(observable, [row])[0])
-        anchor = _last_like(row, known)
-        if anchor is None and observable.relative:
+        if observable.relative and not known:
             raise InputError(f"{row.series} ({row.entity}): no figure is known that its growth could start from")
-        shift: Any = 0.0
-        keep, ahead, spread = 0.0, 1.0, observable.error
-        if anchor is not None:
-            ahead = max(middle(row) - middle(anchor), 0.0)
-            keep = 1.0 if observable.relative else float(np.exp(-ahead / _setting("residual_memory_years")))
-            shift = keep * self._distances(observable, [anchor])[0]
-            if not observable.relative:
-                own = self._distances(observable, known)
-                spread = max(observable.error, float(np.sqrt(np.median(own**2))))
-        drift = self._drift(observable, row, known)
-        width = np.sqrt(spread**2 * max(1.0 - keep**2, 0.25) + drift**2 * ahead)
-        name = f"{observable.id}:{row.entity}:{row.period_start}:{row.period_end}"
-        noise = stream(self.seed, name).standard_normal(len(line))
-        return np.asarray(observable.back(line + shift + width * noise), dtype=float)
+        line = observable.transformed(self.runs.predict(observable, [row])[0])
+        apart = self.runs.distances(observable, known)
+        expected = straying(self.widths, observable, row, known, np.median(apart, axis=1))
+        name = f"{row.series}:{row.entity}:{row.region}:{row.period_start}:{row.period_end}"
+        found = np.sort(expected.draws(line + expected.weights @ apart, stream(self.seed, name)))
+        if not observable.relative:
+            found = self._with_own_trend(found, observable, row, known)
+        centre = np.median(found)
+        return np.asarray(observable.back(centre + _setting("beyond_sample") * (found - centre)), dtype=float)
 
-    def _drift(self, observable: Observable, row: Observation, known: Sequence[Observation]) -> float:
-        """How far the series wanders from the world's line in a year: a prior, overruled by its own steps."""
-        prior = _setting("drift_per_year") * (observable.error if observable.scale == "linear" else 1.0)
-        alike = sorted(of_like_span(row, known), key=middle)
-        if len(alike) < 2:
-            return prior
-        path = np.median(self._distances(observable, alike), axis=1)
-        times = np.array([middle(k) for k in alike])
-        apart = np.diff(times)
-        steps = np.diff(path)[apart > 0.1] ** 2 / apart[apart > 0.1]
-        weight = _setting("drift_weight")
-        return float(np.sqrt((weight * prior**2 + steps.sum()) / (weight + len(steps))))
-
-    def _distances(self, observable: Observable, rows: Sequence[Observation]) -> Floats:
-        """How far figures lie from the world's line (row, draw), on the series' scale."""
-        seen = observable.transformed(np.array([float(r.value or 0.0) for r in rows]))[:, None]
-        return np.asarray(seen - observable.transformed(self.predict(observable, rows)), dtype=float)
+    def _with_own_trend(
+        self, found: Floats, observable: Observable, row: Observation, known: Sequence[Observation]
+    ) -> Floats:
+        """Quantiles of a forecast averaged with those of the series' own mean growth, where it has one."""
+        times, values = history(row, known)
+        if len(times) < 2:
+            return found
+        noise = np.sort(stream(self.seed, "own trend").standard_normal(len(found)))
+        own = np.sort(observable.transformed(baselines.draws(baselines.drift, times, values, middle(row), noise)))
+        weight = _setting("own_trend_weight")
+        return np.asarray((1.0 - weight) * found + weight * own)
 
 
 @dataclass(frozen=True)
@@ -101,12 +94,24 @@ class _Runs:
     time: Floats
     values: Mapping[str, Any]
 
+    def predict(self, observable: Observable, rows: Sequence[Observation]) -> Floats:
+        """The world's own line for each row's period (row, draw), in the series' unit."""
+        weights = observable.weights(rows, self.time, STEP)
+        return np.asarray(observable.predict(self.values, world(), weights), dtype=float)
 
-def _last_like(row: Observation, known: Sequence[Observation]) -> Observation | None:
-    """The last known figure for a span of about the same length, else the last of any."""
-    if not known:
-        return None
-    return max(of_like_span(row, known) or known, key=lambda k: (k.period_end, k.published))
+    def distances(self, observable: Observable, rows: Sequence[Observation]) -> Floats:
+        """How far figures lie from the world's line (row, draw), on the series' scale."""
+        if not rows:
+            return np.empty((0, next(iter(self.values.values())).shape[-1]))
+        seen = observable.transformed(np.array([float(r.value or 0.0) for r in rows]))[:, None]
+        return np.asarray(seen - observable.transformed(self.predict(observable, rows)), dtype=float)
+
+
+def history(row: Observation, known: Sequence[Observation]) -> tuple[Floats, Floats]:
+    """Times (years) and values of the known figures for spans like the row's; of several reports the last."""
+    last = {k.period_end: k for k in sorted(of_like_span(row, known), key=lambda k: k.published)}
+    rows = [k for _, k in sorted(last.items())]
+    return np.array([middle(k) for k in rows]), np.array([float(k.value or 0.0) for k in rows])
 
 
 def of_like_span(row: Observation, known: Sequence[Observation]) -> list[Observation]:
@@ -116,10 +121,12 @@ def of_like_span(row: Observation, known: Sequence[Observation]) -> list[Observa
     return [k for k in known if shortest < ((k.period_end - k.period_start).days + 1) / length < longest]
 
 
+def _by_series(rows: Sequence[Observation]) -> list[list[Observation]]:
+    found: dict[tuple[str, str, str], list[Observation]] = {}
+    for row in rows:
+        found.setdefault((row.series, row.entity, row.region), []).append(row)
+    return list(found.values())
+
+
 def _setting(name: str) -> float:
     return float(settings()[name]["value"])
-
-
-def middle(row: Observation) -> float:
-    """The middle of a figure's period, in years."""
-    return 0.5 * (year(row.period_start) + year(row.period_end))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +13,12 @@ import numpy as np
 from forkpoint.catalog import Observation
 from forkpoint.uncertainty import baselines
 from forkpoint.uncertainty.calibrate import Posterior, fit
+from forkpoint.uncertainty.discrepancy import middle
 from forkpoint.uncertainty.evidence import HORIZON, evidence
-from forkpoint.uncertainty.forecast import Forecaster, middle, of_like_span
+from forkpoint.uncertainty.forecast import Forecaster, history
 from forkpoint.uncertainty.priors import stream
 from forkpoint.uncertainty.scores import ScoreSummary, crps, log_score, pit, quantiles, skill, summarise
+from forkpoint.world.model import START
 from forkpoint.world.observables import Observable, observable_of, year
 
 COLUMNS = (
@@ -28,6 +31,11 @@ ORIGINS = tuple(
 )
 """The days of the rolling table."""
 BASELINE_DRAWS = 1000
+UNREPORTED = dt.timedelta(days=92)
+"""A quarter: a period that ended this shortly before the day counts as later where its figure was not out yet."""
+
+
+UNSPOKEN = "of series that the world does not speak of"
 
 
 @dataclass(frozen=True)
@@ -37,8 +45,14 @@ class Scores:
     as_of: dt.date
     rows: tuple[dict[str, Any], ...]
     summary: ScoreSummary
-    unmatched: int
+    left_out: Mapping[str, int]
+    """Why rows of the file have no forecast, and how many."""
     posterior: Posterior
+
+    @property
+    def unmatched(self) -> int:
+        """Later figures of series that the world does not speak of."""
+        return self.left_out.get(UNSPOKEN, 0)
 
     def by_series(self) -> list[dict[str, Any]]:
         """One summary a series, the worst skill first."""
@@ -77,41 +91,62 @@ def score(
     ``posterior``: a fit of the same day; without it one is made.
     """
     rows = list(observations)
-    history = list(known) if known is not None else rows
-    day = evidence(history, as_of)
+    public = [o for o in (list(known) if known is not None else rows) if _was_known(o, as_of)]
+    day = evidence(public, as_of)
     progress(f"fit to {day.count} figures known on {as_of}")
     found = posterior or fit(day)
     progress(f"forecast with {draws} draws")
-    forecaster = Forecaster.of(day, found, draws=draws, seed=seed)
-    later = [o for o in rows if _is_later(o, as_of)]
-    scored, unmatched = [], 0
-    for row in later:
-        of, before = observable_of(row), _known_of(row, history, as_of)
-        if of is None or (of.relative and not before):
-            unmatched += 1
-        else:
-            scored.append(_score(of, row, forecaster, before, seed))
+    forecaster = Forecaster.of(day, found, public, draws=draws, seed=seed)
+    scored: list[dict[str, Any]] = []
+    left_out: Counter[str] = Counter()
+    seen: set[tuple[Any, ...]] = set()
+    for row in rows:
+        of, before = observable_of(row), _known_of(row, public)
+        reason = _reason(row, of, before, as_of) or ("repeated" if _figure(row) in seen else "")
+        if reason:
+            left_out[reason] += 1
+            continue
+        assert of is not None
+        seen.add(_figure(row))
+        scored.append(_score(of, row, forecaster, before, seed))
     _choose_baselines(scored)
-    return Scores(as_of, tuple(scored), summarise(scored), unmatched, found)
+    return Scores(as_of, tuple(scored), summarise(scored), dict(left_out), found)
 
 
-def _is_later(row: Observation, as_of: dt.date) -> bool:
-    """Whether a row is a figure of a time that ended after the day, published after it, within the scored span."""
-    actual = row.actual_or_estimate_or_forecast != "forecast" and row.value is not None
-    return actual and row.period_end > as_of and row.known_from > as_of and year(row.period_end) < HORIZON
+def _was_known(row: Observation, as_of: dt.date) -> bool:
+    """Whether a row is a figure that was public on the day, of a time within the model's span."""
+    real = row.actual_or_estimate_or_forecast != "forecast" and row.value is not None
+    return real and row.known_from <= as_of and row.period_end <= as_of and year(row.period_start) >= START
 
 
-def _known_of(row: Observation, history: Sequence[Observation], as_of: dt.date) -> list[Observation]:
-    return [
-        o
-        for o in history
-        if (o.series, o.entity, o.region) == (row.series, row.entity, row.region)
-        and o.actual_or_estimate_or_forecast != "forecast"
-        and o.value is not None
-        and o.known_from <= as_of
-        and o.period_end <= as_of
-        and o.period_start.year >= 2019
-    ]
+def _reason(row: Observation, of: Observable | None, known: Sequence[Observation], as_of: dt.date) -> str:
+    """Why a row is not scored, in words that follow a number; "" where it is."""
+    units = {k.unit for k in known}
+    checks = {
+        "known on the day": row.known_from <= as_of,
+        "forecasts, not figures": row.actual_or_estimate_or_forecast == "forecast",
+        "without a value": row.value is None,
+        "of a time long past on the day": row.period_end <= as_of - UNREPORTED,
+        f"of a time after {HORIZON:.0f}": year(row.period_end) >= HORIZON,
+        "with a period that ends before it starts": row.period_end < row.period_start,
+        UNSPOKEN: of is None,
+        "of series whose growth alone is known, with no figure to start from": of is not None
+        and of.relative
+        and not known,
+        "in another unit than the series": bool(units) and row.unit not in units,
+    }
+    return next((reason for reason, holds in checks.items() if holds), "")
+
+
+def _figure(row: Observation) -> tuple[Any, ...]:
+    return (row.series, row.entity, row.region, row.period_start, row.period_end, row.value)
+
+
+def _known_of(row: Observation, public: Sequence[Observation]) -> list[Observation]:
+    """The public figures of a row's series: of its entity and region, else of its entity (regions have many names)."""
+    own = [o for o in public if o.series == row.series and o.entity.casefold() == row.entity.casefold()]
+    here = [o for o in own if o.region == row.region]
+    return here or (own if len({o.region for o in own}) == 1 else [])
 
 
 def _score(
@@ -143,18 +178,24 @@ def _score(
 def baseline_scores(row: Observation, known: Sequence[Observation], seed: int) -> dict[str, float]:
     """CRPS of every naive rule on a figure, from the figures known on the day; none without a known figure."""
     assert row.value is not None
-    alike = of_like_span(row, known)
-    if not alike:
+    times, values = history(row, known)
+    if not len(times):
         return {}
-    last = {k.period_end: k for k in sorted(alike, key=lambda k: k.published)}
-    times = np.array([middle(k) for _, k in sorted(last.items())])
-    values = np.array([float(k.value or 0.0) for _, k in sorted(last.items())])
     later = middle(row)
     noise = stream(seed, f"baseline:{row.series}:{row.entity}:{row.period_end}").standard_normal(BASELINE_DRAWS)
     return {
         name: crps(baselines.draws(rule, times, values, later, noise), row.value)
         for name, rule in baselines.rules_for(row.unit).items()
     }
+
+
+def against_rules(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Skill against each naive rule used for every series, as a forecaster who keeps to one rule would use it."""
+    found = {}
+    for rule in baselines.RULES:
+        rated = [{**r, "baseline_crps": r["baselines"][rule]} for r in rows if rule in r["baselines"]]
+        found[rule] = summarise(rated).skill
+    return found
 
 
 def _choose_baselines(rows: Sequence[dict[str, Any]]) -> None:

@@ -35,16 +35,17 @@ def crps(draws: ArrayLike, observed: float) -> float:
 def log_score(draws: ArrayLike, observed: float) -> float:
     """Negative log density at the observation, of a Gaussian kernel estimate (Silverman's width), in nats.
 
-    A tail far from all draws is bounded by the density of the outermost kernel, so that one miss stays finite.
+    One part in n + 1 is a Cauchy density of the draws' own spread, so that a miss far from all draws costs the
+    logarithm of its distance, not the square.
     """
     x = np.asarray(draws, dtype=float).ravel()
+    floor = 1e-12 * max(1.0, abs(observed))
     spread = min(float(x.std()), float(np.subtract(*np.percentile(x, [75, 25]))) / 1.349) or float(x.std())
-    width = max(0.9 * spread * x.size**-0.2, 1e-12 * max(1.0, abs(observed)))
-    z = (observed - x) / width
-    exponents = -0.5 * z**2
-    top = exponents.max()
-    log_density = top + np.log(np.exp(exponents - top).mean()) - np.log(width * np.sqrt(2 * np.pi))
-    return float(-log_density)
+    width = max(0.9 * spread * x.size**-0.2, floor)
+    kernels = np.exp(-0.5 * ((observed - x) / width) ** 2).sum() / (width * np.sqrt(2 * np.pi))
+    wide = max(spread, floor)
+    tail = 1.0 / (np.pi * wide * (1.0 + ((observed - np.median(x)) / wide) ** 2))
+    return float(-np.log((kernels + tail) / (x.size + 1)))
 
 
 def pit(draws: ArrayLike, observed: float) -> float:
@@ -80,13 +81,15 @@ class ScoreSummary:
 def summarise(rows: Sequence[dict[str, Any]], bins: int = 10) -> ScoreSummary:
     """Summary over scored rows (keys value, median, p05 … p95, crps, baseline_crps, pit, log_score).
 
-    Skill compares sums of CRPS in units of each row's observed size, so that dollars and chips can be added.
+    Skill compares sums of CRPS in units of each row's observed size (the forecast's top where that is zero), so that
+    dollars and chips can be added.
     """
     if not rows:
         nan = float("nan")
         return ScoreSummary(0, nan, nan, nan, (0,) * bins, nan, nan)
     value = np.array([r["value"] for r in rows], dtype=float)
-    size = np.maximum(np.abs(value), 1e-9)
+    top = np.array([r["p95"] for r in rows], dtype=float)
+    size = np.maximum(np.abs(np.where(value == 0, top, value)), 1e-9)
     ours = np.array([r["crps"] for r in rows]) / size
     theirs = np.array([r["baseline_crps"] for r in rows]) / size
     known = np.isfinite(theirs)
