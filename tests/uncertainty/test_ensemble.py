@@ -110,7 +110,7 @@ def test_outputs_from_words():
         ({"scenarios": ["as-it-was", "as-it-was"]}, "twice"),
         ({"scenarios": "as-it-was", "draws": 0}, "at least one draw"),
         ({"scenarios": "as-it-was", "to": 2050}, "2035"),
-        ({"scenarios": "as-it-was", "posterior": "no-such-file.npz"}, "posterior file"),
+        ({"scenarios": "as-it-was", "posterior": "no-such-file.npz"}, "no-such-file.npz: there is no such file"),
         ({"scenarios": "as-it-wsa"}, "as-it-was"),
     ],
 )
