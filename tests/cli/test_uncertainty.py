@@ -294,6 +294,25 @@ def test_a_box_is_told_in_words_and_numbers() -> None:
         assert limit["chance"] <= 0.05 or len(found["limits"]) == 1
 
 
+def test_what_does_not_differ_does_not_happen(monkeypatch, capsys) -> None:
+    """Before 2026 a later embargo changes nothing: no future in which there is more than in the other, by over 0 %."""
+    words = ("full-embargo", "--versus", "as-it-was", "--more", "compute_ratio", "--by", 0, "--at", 2024)
+    assert "in none of" in refused(monkeypatch, capsys, "discover", *words, "--draws", 100)
+
+
+def test_draws_that_left_the_model_are_counted_in_every_answer() -> None:
+    found = fp.ensemble("as-it-was", draws=400, posterior="prior")
+    lost = found.failed()
+    assert lost > 0
+    words = ("--posterior", "prior", "--draws", 400)
+    told = json.loads(run("sensitivity", "compute_ratio", *words, "--base", 0, "--at", 2035, "--json").stdout)
+    assert (told["draws"], told["left_out"]) == (400, lost)
+    shown = " ".join(run("decide", "as-it-was", "no-controls", *words, "--at", 2035).output.split())
+    count = re.search(r"(\d+) of 400 draws left the model", shown)
+    assert count
+    assert int(count[1]) >= lost
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -27,6 +27,14 @@ def test_the_steady_policy_has_the_smaller_regret_and_the_levels_count() -> None
     assert first["mean_regret"] == pytest.approx(4 / 3)
 
 
+def test_a_future_without_an_answer_for_every_policy_is_left_out_and_counted() -> None:
+    holed = np.insert(TABLE, 1, [np.nan, 1e9], axis=1)
+    assert compare(["steady", "bold"], holed, Goal.of("max profit")) == compare(
+        ["steady", "bold"], TABLE, Goal.of("max profit")
+    )
+    assert compare(["steady", "bold"], holed, Goal.of("max profit"))[0]["futures"] == 3
+
+
 @settings(max_examples=30, deadline=None)
 @given(arrays(float, (4, 7), elements=st.floats(-1e6, 1e6)))
 def test_some_policy_is_without_regret_in_every_future(values: np.ndarray) -> None:

@@ -72,6 +72,7 @@ def sensitivity(
     rows = _merged(effects, indices, facts)
     if as_json:
         found = {"output": output, "scenario": name, "at": at, "origin": cloud.origin, **_spread(y)}
+        found |= {"draws": draws, "left_out": _lost(y)}
         print_json({**found, "explained_by_a_line": line.explained, "shares": rows})
         return
     if as_csv:
@@ -95,6 +96,18 @@ def _merged(effects: list[Any], indices: list[Any], facts: list[dict[str, Any]])
     return rows
 
 
+def _lost(y: Any) -> int:
+    """Draws that left the region where the model's equations mean something."""
+    import numpy as np
+
+    return int(np.isnan(y).sum())
+
+
+def _left_out(lost: int, draws: int) -> str:
+    """A sentence for draws that are in no number; none where there are none."""
+    return f" {lost:,} of {draws:,} draws left the model's region and are in no number." if lost else ""
+
+
 def _spread(y: Any) -> dict[str, float]:
     import numpy as np
 
@@ -116,6 +129,7 @@ def _print(output: str, name: str, at: str, y: Any, explained: float, rows: list
     title = f"{output} in {at}, {name}: {spread['p50']:.3g} ({spread['p05']:.3g}–{spread['p95']:.3g})"
     note = f"A straight line explains {explained:.0%} of draws left out. ~: unconverged, too wide to rank by. "
     note += "Shapley: over numbers tied by the data; Sobol: over the independent numbers behind them."
+    note += _left_out(_lost(y), len(y))
     emit_table(first, title=title, note=note)
     wanted = sorted((r for r in rows if r["held_by"]), key=lambda r: -r["variance_removed"])
     second = [
@@ -277,10 +291,12 @@ def _print_choice(goal: Any, at: str, draws: int, rows: list[dict[str, Any]]) ->
             row["good enough in"] = f"{r['good_enough_in']:.0%}"
         shown.append(row)
     words = "as much" if goal.direction > 0 else "as little"
-    title = f"If {words} {goal.output} as possible is wanted in {at}: {draws} futures, the same for each policy"
+    kept = rows[0]["futures"]
+    title = f"If {words} {goal.output} as possible is wanted in {at}: {kept} futures, the same for each policy"
     note = (
         "Regret: how far behind the best policy in the same future. The goal is an assumption of the person who asks."
     )
+    note += _left_out(draws - kept, draws)
     emit_table(shown, title=title, note=note)
 
 
@@ -326,7 +342,9 @@ def discover(
     with console().status(f"{draws} futures of {name}"):
         y = question.ask(run, z)[0]
         if goal.enough is None:
-            y = goal.direction * (y - (1 + goal.direction * by) * question.ask(other, z)[0])
+            beside = question.ask(other, z)[0]
+            y = goal.direction * (y - beside) - by * abs(beside)
+            y[y == 0] = -1.0  # over, not as much as: where nothing differs nothing happens
             words = f"{goal.output} is {'less' if less else 'more'} than in {versus} by over {by:.0%} in {at}"
         else:
             y = goal.direction * (y - goal.enough)
@@ -339,9 +357,10 @@ def discover(
     sentence = in_words(box, words, units)
     if as_json:
         limits = [{**limit.to_dict(), "unit": units[limit.name]} for limit in box.limits]
-        print_json({**vars(box), "limits": limits, "scenario": name, "event": words, "words": sentence})
+        counts = {"draws": draws, "left_out": _lost(y)}
+        print_json({**vars(box), "limits": limits, "scenario": name, "event": words, "words": sentence, **counts})
         return
-    console().print(sentence, markup=False)
+    console().print(sentence + _left_out(_lost(y), draws), markup=False)
     if box.limits:
         rows = [
             {"parameter": b.name, "above": b.low, "below": b.high, "by chance": f"{b.chance:.1g}",

@@ -69,7 +69,8 @@ def regret(values: Floats, direction: int = 1) -> Floats:
 
 def compare(policies: Sequence[str], values: Floats, goal: Goal) -> list[dict[str, Any]]:
     """Policies ranked by their regret in the worst 10 % of futures: each with its median, regrets, the share of
-    futures in which it is the best one, and in which it is good enough."""
+    futures in which it is the best one, and in which it is good enough. ``futures``: those in which every policy has an
+    answer; the others are left out."""
     values = values[:, np.isfinite(values).all(axis=0)]
     if not values.size:
         raise InputError("no future is left in which every policy has an answer")
@@ -78,7 +79,7 @@ def compare(policies: Sequence[str], values: Floats, goal: Goal) -> list[dict[st
     rows = []
     for number, policy in enumerate(policies):
         one = values[number]
-        row: dict[str, Any] = {"policy": policy, "goal": goal.output}
+        row: dict[str, Any] = {"policy": policy, "goal": goal.output, "futures": len(one)}
         row |= dict(zip(("p05", "median", "p95"), map(float, np.nanquantile(one, [0.05, 0.5, 0.95])), strict=True))
         row |= {"mean_regret": float(np.nanmean(behind[number])), "regret_p90": _quantile(behind[number], 0.9)}
         row |= {"largest_regret": float(np.nanmax(behind[number])), "best_in": float(ties[number].mean())}
