@@ -168,6 +168,11 @@ def test_an_ensemble_on_the_terminal_and_for_machines() -> None:
     assert 0.0 <= float(late["p_above"]) + float(late["p_below"]) <= 1.0
 
 
+def test_the_last_year_is_shown_also_where_it_is_early() -> None:
+    shown = run("ensemble", "--draws", 5, "--outputs", "compute_ratio", "--to", 2021).output
+    assert re.search(r"output +unit +2021", shown)
+
+
 def test_a_store_goes_on_and_holds_its_tables(tmp_path: Path) -> None:
     store = tmp_path / "runs"
     words = ("ensemble", "--outputs", "compute_ratio", "--out", store, "--workers", 1)

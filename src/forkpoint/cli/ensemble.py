@@ -80,7 +80,7 @@ def ensemble(
 
 def _print(found: Any, ranges: list[dict[str, Any]], differences: list[dict[str, Any]], *, to: int) -> None:
     """The ranges and differences at some years."""
-    years = [y for y in YEARS if y <= to]
+    years = [*(y for y in YEARS if y < to), to]
     for name in found.names:
         lost = found.failed(name)
         note = f"{found.origin}; median (90 % range) at the start of the year; {found.draws:,} draws"
