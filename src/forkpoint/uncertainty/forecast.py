@@ -72,9 +72,8 @@ class Forecaster:
         name = f"{row.series}:{row.entity}:{row.region}:{row.period_start}:{row.period_end}"
         found = np.sort(expected.draws(line + expected.weights @ apart, stream(self.seed, name)))
         if not observable.relative:
-            found = self._with_own_trend(found, observable, row, known)
-        centre = np.median(found)
-        return np.asarray(observable.back(centre + _setting("beyond_sample") * (found - centre)), dtype=float)
+            found = _widened(self._with_own_trend(found, observable, row, known), row, known)
+        return np.asarray(observable.back(found), dtype=float)
 
     def _with_own_trend(
         self, found: Floats, observable: Observable, row: Observation, known: Sequence[Observation]
@@ -119,6 +118,13 @@ def of_like_span(row: Observation, known: Sequence[Observation]) -> list[Observa
     length = (row.period_end - row.period_start).days + 1
     shortest, longest = LIKE_SPAN
     return [k for k in known if shortest < ((k.period_end - k.period_start).days + 1) / length < longest]
+
+
+def _widened(found: Floats, row: Observation, known: Sequence[Observation]) -> Floats:
+    """Draws spread about their median: the world was fitted to the figures whose distance from it is measured."""
+    last = max((middle(k) for k in known), default=middle(row) - 1.0)
+    factor = 1.0 + _setting("widening_per_year") * max(middle(row) - last, 0.0)
+    return np.asarray(np.median(found) + factor * (found - np.median(found)))
 
 
 def _by_series(rows: Sequence[Observation]) -> list[list[Observation]]:
