@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from forkpoint.errors import InputError, UnknownName
 from forkpoint.perf import architectures, cluster, network, predict
 from forkpoint.perf import chip as machines
-from forkpoint.perf.efficiency import entries, parameters
+from forkpoint.perf.efficiency import clock_share, entries, operand_share, parameters
 from forkpoint.perf.layers import TrainingJob
 from forkpoint.perf.memory import activation_bytes, training_memory
 from forkpoint.perf.parallelism import Plan, objections
@@ -299,3 +299,19 @@ def test_the_list_of_measured_chips_has_not_drifted() -> None:
     from forkpoint.perf.efficiency import measured_chips
 
     assert measured_chips() == {m.chip for m in catalog().measurements if m.kind == "train"}
+
+
+def test_chips_with_more_flops_a_byte_keep_less_of_their_peak() -> None:
+    names = ("nvidia-h20", "nvidia-a100-sxm-80gb", "nvidia-h100-sxm-80gb")
+    h20, a100, h100 = (float(operand_share(machines.of_accelerator(n), P)) for n in names)
+    assert h20 > a100 > h100 > 0.7
+
+
+def test_a_tpu_neither_throttles_nor_waits_for_its_host() -> None:
+    tpu = machines.of_accelerator("google-tpu-v4")
+    hot = replace(tpu, platform="cuda")
+    assert float(clock_share(tpu, P)) == 1.0 > float(clock_share(hot, P))
+    job, plan = TrainingJob(GPT3, 2048, 64), Plan(tp=8, dp=8)
+    wires = cluster.for_chip(tpu)
+    still, waiting = (float(training_step(job, c, wires, plan, P).launch) for c in (tpu, hot))
+    assert still == 0.0 < waiting

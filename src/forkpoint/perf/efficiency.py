@@ -114,9 +114,9 @@ def clock_share(chip: Chip, p: Parameters) -> Any:
 
     Demand = peak x energy of a 16-bit FLOP, which falls exponentially with the year of release; beyond the board's
     limit the clock falls with (limit/demand)^exponent (dynamic power rises faster than the clock). Unknown power
-    counts as no limit.
+    counts as no limit; a TPU's clock is fixed and its board built for it.
     """
-    if chip.tdp_w is None:
+    if chip.tdp_w is None or chip.platform == "xla":
         return 1.0
     picojoule = p.flop_energy_pj * np.exp(-p.flop_energy_decline * (chip.year - 2020.0))
     demand = chip.peak16 * picojoule * 1e-12
@@ -132,6 +132,14 @@ def achievable_peak(chip: Chip, precision: str, p: Parameters) -> Any:
     """FLOP/s of a large matrix multiplication at ``precision``: peak x kernel share x clock share x platform."""
     narrow = {32: 1.0, 16: 1.0, 8: p.narrow_share, 4: p.narrow_share * p.narrow_share}[chip.bits(precision)]
     return chip.peak(precision) * p.kernel_share * clock_share(chip, p) * maturity(chip, p) * narrow
+
+
+def operand_share(chip: Chip, p: Parameters) -> Any:
+    """Share of the achievable peak that the reads and writes of tiles leave to large matrix multiplications.
+
+    Their traffic for each FLOP is that of the tile, so a chip with many FLOPs a byte of bandwidth loses more.
+    """
+    return 1.0 / (1.0 + p.gemm_balance * chip.peak16 / chip.bandwidth)
 
 
 def gemm_seconds(m: Any, k: Any, n: Any, rate: Any, bandwidth: Any, p: Parameters, element: float = 2.0) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 from forkpoint.perf import network
 from forkpoint.perf.chip import Chip
 from forkpoint.perf.cluster import Cluster
-from forkpoint.perf.efficiency import Parameters, achievable_peak, gemm_seconds, stream_bandwidth
+from forkpoint.perf.efficiency import Parameters, achievable_peak, gemm_seconds, operand_share, stream_bandwidth
 from forkpoint.perf.parallelism import Plan
 from forkpoint.perf.workload import Architecture
 
@@ -130,7 +130,7 @@ def layer_seconds(job: TrainingJob, chip: Chip, cluster: Cluster, plan: Plan, p:
 
 def _gemms(job: TrainingJob, chip: Chip, plan: Plan, tokens: Any, p: Parameters) -> tuple[Any, Any]:
     """Seconds of the weight matrices of all layers, and of the output projection, forward."""
-    rate, rate16 = achievable_peak(chip, job.precision, p), achievable_peak(chip, "bf16", p)
+    rate, rate16 = (achievable_peak(chip, x, p) * operand_share(chip, p) for x in (job.precision, "bf16"))
     bandwidth = stream_bandwidth(chip, p)
     element = chip.bits(job.precision) / 8.0
     spread = plan.ep > 1
@@ -215,6 +215,8 @@ def expert_overhead(job: TrainingJob, p: Parameters) -> Any:
 
 def _host(job: TrainingJob, chip: Chip, p: Parameters) -> Any:
     """Seconds of launching, routing and synchronising all layers, one pass."""
+    if chip.platform == "xla":  # a step is compiled to one program, which waits for no host
+        return 0.0
     arch = job.arch
     expert = p.expert_layer_us * expert_overhead(job, p) * (p.superchip_host if chip.superchip else 1.0)
     expert = expert * (p.static_host if job.static_shapes else 1.0)

@@ -3,8 +3,8 @@
 Columns that a source leaves empty are filled by rules that are the same for every row: what the notes state in words
 (adapters, slices, tokens per device, forced balance), else the best plan that a search finds, else an assumption
 named here. Conventions of metrics: ``tflops_per_chip`` under full recomputation counts executed FLOPs (SC21, eq. 3),
-otherwise model FLOPs; ``mfu`` counts model FLOPs, ``hfu`` executed ones; from 2025 on, sequences beyond 4,096 tokens
-count each visible pair of tokens once (NeMo and Megatron-Bridge formulas).
+otherwise model FLOPs; ``mfu`` counts model FLOPs, ``hfu`` executed ones; software from
+``CAUSAL_COUNT`` on counts each visible pair of tokens once.
 """
 
 from __future__ import annotations
@@ -30,6 +30,10 @@ MEMORY_SLACK = 1.15
 """A published run did fit: a plan is taken for possible up to this share of memory, the memory model's own error."""
 CHIPS = 1024
 """Chips where a row states none (assumption)."""
+CAUSAL_COUNT = 2025.51
+"""Date of software from which frameworks count each visible pair of tokens once: MaxText since July 2025; the printed
+FLOP/s and tokens/s of Megatron-Bridge agree with it at all lengths; NeMo's formula counted the full matrix before.
+A row that states no date is of the middle of its year."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class TrainingCase:
         if full or self.row.metric == "hfu":
             return self.job.hardware_flops(int(self.plan.recompute), float(self.plan.recomputed))
         flops = self.job.model_flops
-        if self.row.year >= 2025 and self.job.sequence > 4096:
+        if self.job.software >= CAUSAL_COUNT:
             arch, s = self.job.arch, self.job.sequence
             upper = float(arch.attention_flops(s)) - float(arch.attention_flops(s, causal=True))
             flops -= (2.0 if self.job.adapters else 3.0) * self.job.batch * upper
