@@ -158,4 +158,7 @@ def test_an_error_on_the_real_command_line_is_one_line_and_exit_2():
         [sys.executable, "-m", "forkpoint", "chip", "H2O"], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "forkpoint: no accelerator, system or HBM stack is called 'H2O'; did you mean H20?\n"
+    assert done.stderr == (
+        "forkpoint: no accelerator, system or HBM stack is called 'H2O'; did you mean H20? "
+        "'forkpoint chips' lists accelerators\n"
+    )

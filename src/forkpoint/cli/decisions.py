@@ -229,15 +229,17 @@ def _stated(sets: list[Any]) -> list[dict[str, str]]:
 Examples:
   forkpoint decide               scenarios by the ratio of usable compute in 2030
   forkpoint decide as-it-was full-embargo h20-with-15-percent --goal "max compute_ratio"
-  forkpoint decide no-controls full-embargo --goal "domestic_share_units<=0.5" --at 2028"""
+  forkpoint decide no-controls full-embargo --goal "domestic_share_units<=0.5" --at 2028
+  forkpoint decide as-it-was no-controls --facts      which facts would be worth knowing before choosing"""
 )
 @click.argument("policies", metavar="[SCENARIO]...", nargs=-1)
 @click.option("--goal", "goals", multiple=True, help="'max OUTPUT', 'min OUTPUT', 'OUTPUT>=NUMBER', 'OUTPUT<=NUMBER'.")
 @click.option("--draws", type=click.IntRange(20, 100_000), default=1000, show_default=True, help="Futures.")
+@click.option("--facts", is_flag=True, help="Which facts would be worth knowing before choosing, and who holds them.")
 @_futures
 @machine_options
 def decide(
-    policies: tuple[str, ...], goals: tuple[str, ...], at: str, draws: int, posterior: str, seed: int,
+    policies: tuple[str, ...], goals: tuple[str, ...], at: str, draws: int, facts: bool, posterior: str, seed: int,
     as_json: bool, as_csv: bool,
 ) -> None:  # fmt: skip
     """Compare policies over the same futures: regret, and in how many futures each is good enough.
@@ -267,12 +269,44 @@ def decide(
             status.update(f"{draws} futures of {name}")
             answers.append(question.ask(policy, z))
     values = np.stack(answers, axis=1)
+    if facts:
+        _facts(wanted, [values[question.outputs.index(_only(g.output))] for g in wanted], z, posterior,
+               as_json=as_json, as_csv=as_csv)  # fmt: skip
+        return
     tables = [compare(named, values[question.outputs.index(_only(g.output))], g) for g in wanted]
     if as_json or as_csv:
         emit_table([row for table in tables for row in table], as_json=as_json, as_csv=as_csv)
         return
     for goal, rows in zip(wanted, tables, strict=True):
         _print_choice(goal, at, draws, rows)
+
+
+def _facts(goals: list[Any], values: list[Any], z: Any, posterior: str, *, as_json: bool, as_csv: bool) -> None:
+    """What facts are worth before choosing, goal by goal."""
+    from forkpoint.uncertainty.futures import Cloud, groups
+    from forkpoint.uncertainty.sensitivity import worth_knowing
+
+    covariance, found = Cloud.of(posterior).covariance, []
+    for goal, one in zip(goals, values, strict=True):
+        whole, rows = worth_knowing(z, goal.direction * one.T, covariance, groups())
+        found += [{"goal": goal.output, **r, "worth_of_all": whole} for r in rows]
+        if not (as_json or as_csv):
+            shown = [
+                {
+                    "fact": r["fact"],
+                    "worth": f"{r['worth']:.3g}",
+                    "of all": f"{r['of_all']:.0%}",
+                    "held by": r["held_by"],
+                }
+                for r in rows
+            ]
+            note = (
+                f"Knowing everything would be worth {whole:.3g}: how much better the best choice would be on average. "
+            )
+            note += "A fact's worth is judged on futures that were not used to learn from it."
+            emit_table(shown, title=f"Facts worth knowing before choosing by {goal.output}", note=note)
+    if as_json or as_csv:
+        emit_table(found, as_json=as_json, as_csv=as_csv)
 
 
 def _only(output: str) -> Any:

@@ -10,6 +10,7 @@ import click
 
 from forkpoint.cli.law import chosen_law
 from forkpoint.cli.output import emit_table, machine_options, print_json
+from forkpoint.errors import InputError
 
 
 def _question(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -60,10 +61,12 @@ def derive(
     from forkpoint.rules.derivation import derive as best_allowed
 
     if products:
+        if chip is not None or specs is not None:
+            raise InputError("--products takes the chips that were made; leave out the chip")
         _print_products(reform, as_json, as_csv)
         return
     found = best_allowed(
-        _chip(chip, specs),
+        _chip(chip, specs, words["segment"]),
         value=value,
         memory_up_to=memory_up_to,
         link_step_gbs=link_step,
@@ -106,20 +109,24 @@ def headroom(
     """How far a chip is from every line of the law, the nearest first."""
     from forkpoint.rules.headroom import headroom as lines_of
 
-    rows = [line.to_dict() for line in lines_of(_chip(chip, specs), law_of=chosen_law(reform), **words)]
+    rows = [
+        line.to_dict() for line in lines_of(_chip(chip, specs, words["segment"]), law_of=chosen_law(reform), **words)
+    ]
     shown = [{**r, "margin": f"{r['margin']:+.1%}"} for r in rows] if not (as_json or as_csv) else rows
     columns = {"margin": "margin", "met": "met", "clause": "line", "quantities": "the chip has", "grade": "grade"}
     note = "positive: short of the line; negative: beyond it. Lines that an unknown figure decides are left out."
     emit_table(shown, columns=columns, note=note, as_json=as_json, as_csv=as_csv)
 
 
-def _chip(chip: str | None, specs: Path | None) -> Any:
-    from forkpoint.errors import InputError
+def _chip(chip: str | None, specs: Path | None, segment: str | None) -> Any:
+    """The chip by name, or the user's own from its file."""
     from forkpoint.files import read_yaml
+    from forkpoint.rules.items import own_item
+    from forkpoint.rules.question import segment_of
 
     if (chip is None) == (specs is None):
         raise InputError("name one chip, or give your own with --specs FILE")
-    return chip if specs is None else read_yaml(specs)
+    return chip if specs is None else own_item(read_yaml(specs), str(specs), segment_of(segment))
 
 
 def _print_products(reform: str | None, as_json: bool, as_csv: bool) -> None:

@@ -56,11 +56,11 @@ def compare(
     if not chips:
         _all_chips(yardstick, models, jobs, reference, as_json, as_csv)
         return
-    from forkpoint.cli.workloads import read_architecture
     from forkpoint.perf.equivalence import equivalent
+    from forkpoint.perf.jobs import architecture_of
 
     records = [catalog().accelerator(chip) for chip in chips]
-    asked = [(a, r, j) for a in map(read_architecture, models) for r in records for j in jobs]
+    asked = [(a, r, j) for a in map(architecture_of, models) for r in records for j in jobs]
     rows = []
     with progress_bar("comparing", silent=as_json or as_csv) as advance:
         for architecture, record, each in asked:
@@ -110,11 +110,11 @@ def _all_chips(
 ) -> None:
     """The table of all chips, each worth so many of the yardstick."""
     from forkpoint.catalog import catalog
-    from forkpoint.cli.workloads import read_architecture
     from forkpoint.perf.equivalence import table
+    from forkpoint.perf.jobs import architecture_of
 
     chips = [c for c in catalog().accelerators.values() if c.segment == "datacenter"]
-    architectures = [read_architecture(m) for m in models]
+    architectures = [architecture_of(m) for m in models]
     with progress_bar("comparing", silent=as_json or as_csv) as advance:
         found = table(chips, yardstick, architectures, jobs, reference, advance)
     rows = [

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from forkpoint.cli.output import json_option, machine_options, print_json
+from forkpoint.cli.output import json_option, machine_options, print_json, to_csv
 from forkpoint.errors import InputError
 
 if TYPE_CHECKING:
@@ -157,7 +157,6 @@ def print_finding(finding: Finding) -> None:
 
 
 def _check_cases(path: str, out: str | None, law: Law, options: dict[str, Any], as_json: bool) -> None:
-    from forkpoint.cli.output import to_csv
     from forkpoint.files import write_atomically
     from forkpoint.rules.batch import RESULTS, check_cases, read_cases, result_row
 
@@ -285,13 +284,15 @@ def diff(
     first, second = day(before, "BEFORE"), day(after, "AFTER")
     assert first is not None
     assert second is not None
+    if second < first:
+        raise InputError(f"BEFORE {first} lies after AFTER {second}: turn them round")
     changes = changes_between(
         first, second, to=to, hq=hq, known=day(known, "--known"), law_after=chosen_law(reform) if reform else None
     )
     if as_json:
         print_json([c.to_dict() for c in changes])
         return
-    if not changes:
+    if not changes and not as_csv:
         click.echo(f"nothing changed for any chip between {first} and {second} for {to}")
         return
     rows = [
@@ -299,7 +300,10 @@ def diff(
         for c in changes
         for field in c.before
     ]
-    emit_table(rows, title=f"{len(changes)} chips change, to {to}", note=_NOTE, as_csv=as_csv)
+    if as_csv:
+        click.echo(to_csv(rows, ("chip", "field", str(first), str(second))), nl=False)
+        return
+    emit_table(rows, title=f"{len(changes)} chips change, to {to}", note=_NOTE)
 
 
 _NOTE = "Informs, never clears; not legal advice."

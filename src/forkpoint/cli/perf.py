@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from forkpoint.perf.search import SearchResult
 
 _RECOMPUTE = click.Choice(["none", "selective", "full"])
+_SERVING = {"input_tokens", "output_tokens", "batch", "precision", "cluster", "tp", "pp"}
+"""Options of a job that answers requests; all others are about training."""
 _SCHEDULE = click.Choice(["1f1b", "zero-bubble", "dualpipe"])
 
 
@@ -67,7 +69,7 @@ What the plan leaves open is searched. docs/performance-model.md has formulas an
 @click.option("--waterfall", type=click.Path(dir_okay=False), help="Write a picture of where the time goes (PNG, SVG).")
 @click.option("--measured", type=click.Path(exists=True, dir_okay=False), help="Predict every row of a CSV file.")
 @click.option("--out", type=click.Path(dir_okay=False), help="Where the predictions of --measured go.")
-@click.option("--by", type=click.Choice(["kind", "chip"]), default="kind", help="Groups of the score table.")
+@click.option("--by", type=click.Choice(["kind", "chip"]), help="Groups of the score table [kind].")
 @json_option
 def predict(
     model: str | None,
@@ -78,21 +80,30 @@ def predict(
     waterfall: str | None,
     measured: str | None,
     out: str | None,
-    by: str,
+    by: str | None,
     as_json: bool,
     **options: Any,
 ) -> None:
     """Time, rate, memory, energy, cost and what binds, for a model on chips."""
+    given = {k: v for k, v in options.items() if v is not None}
     if measured:
-        _batch(measured, out, by, as_json)
+        alone = {"model": model, "chip": chip, "tokens": tokens, "waterfall": waterfall, **given}
+        for name in (k for k, v in alone.items() if v is not None):
+            raise InputError(f"--measured takes every job from its file: leave out {_flag(name)}")
+        _batch(measured, out, by or "kind", as_json)
         return
-    if out:
-        raise InputError("--out belongs to --measured")
+    for name in (k for k, v in {"out": out, "by": by}.items() if v):
+        raise InputError(f"--{name} belongs to --measured")
     if not model or not chip:
         raise InputError("say --model and --chip (or --measured rows.csv)")
+    for name in given:
+        if name not in _SERVING and job != "train":
+            raise InputError(f"{_flag(name)} is about training: it has no place in --job {job}")
+        if name in ("input_tokens", "output_tokens") and job == "train":
+            raise InputError(f"{_flag(name)} is about requests: say --job prefill, decode or serve")
     from forkpoint.perf.jobs import predict as predict_job
 
-    found = predict_job(model, chip, chips, job, **{k: v for k, v in options.items() if v is not None})
+    found = predict_job(model, chip, chips, job, **given)
     if waterfall:
         from forkpoint.perf.picture import write_waterfall
 
@@ -107,6 +118,11 @@ def predict(
         return
     step = found.explain()
     emit_step(replace(step, children=(*step.children, run.explain())) if run else step)
+
+
+def _flag(name: str) -> str:
+    """The option as it is typed."""
+    return "--" + name.removesuffix("_tokens").replace("_", "-")
 
 
 def _plain(run: Any) -> dict[str, Any]:

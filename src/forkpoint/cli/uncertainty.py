@@ -83,6 +83,7 @@ def hindcast(as_of: dt.datetime, reference: bool, rows: bool, as_json: bool, as_
     from forkpoint.world.hindcast import error_kind, errors_by_series
     from forkpoint.world.hindcast import hindcast as again
 
+    _known_by(as_of)
     found = again(catalog().observations, as_of=as_of.date(), parameters={} if reference else None)
     if rows:
         emit_table([c.to_dict() for c in found], as_json=as_json, as_csv=as_csv)
@@ -157,6 +158,10 @@ def score(
         for day in days:
             options: dict[str, Any] = {"known": history, "draws": draws, "seed": seed, "progress": status.update}
             found.append(scoring.score(later, day, **options))
+    if not any(s.rows for s in found):
+        held = f"{observations} holds" if observations else "the catalogue holds"
+        left = ", ".join(f"{count} {reason}" for reason, count in found[-1].left_out.items()) or "no row at all"
+        raise InputError(f"{held} no figure to score from {days[-1]}: {left}")
     rows = [{"as_of": s.as_of.isoformat(), **{k: r[k] for k in scoring.COLUMNS}} for s in found for r in s.rows]
     if out is not None:
         write_atomically(out, to_csv(rows, ([] if not rolling else ["as_of"]) + list(scoring.COLUMNS)))
@@ -182,7 +187,7 @@ def _known_by(as_of: dt.datetime) -> None:
 def _print_scores(found: list[Any]) -> None:
     from collections import Counter
 
-    from forkpoint.uncertainty.score import against_rules
+    from forkpoint.uncertainty.score import against_rules, by_horizon
     from forkpoint.uncertainty.scores import summarise
 
     if len(found) == 1:
@@ -192,6 +197,7 @@ def _print_scores(found: list[Any]) -> None:
     overall = [*((str(s.as_of), s.summary) for s in found)]
     if len(found) > 1:
         overall.append(("all", summarise([r for s in found for r in s.rows])))
+        overall += by_horizon([r for s in found for r in s.rows]).items()
     table = [
         {
             "as of": name,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -67,7 +66,9 @@ Examples:
 @json_option
 def model(name: str, as_json: bool) -> None:
     """One model as a workload: NAME in the catalogue or a Hugging Face config.json."""
-    architecture = read_architecture(name)
+    from forkpoint.perf.jobs import architecture_of
+
+    architecture = architecture_of(name)
     facts = {"model": architecture.name, **_numbers(architecture), **_shape(architecture)}
     if as_json:
         print_json({**facts, "matrices": _matrices(architecture)})
@@ -84,17 +85,6 @@ def model(name: str, as_json: bool) -> None:
         columns={"figure": "", "value": ""},
     )
     emit_table(_matrices(architecture), title="Weight matrices (rows × columns, layers, copies)")
-
-
-def read_architecture(name: str) -> Architecture:
-    """A model by its name, or the configuration file at a path. Raises InputError."""
-    if name.endswith(".json") or Path(name).is_file():
-        from forkpoint.perf.config_json import read_config
-
-        return read_config(name)
-    from forkpoint.perf.architectures import named
-
-    return named(name)
 
 
 def _numbers(a: Architecture) -> dict[str, Any]:

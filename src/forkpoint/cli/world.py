@@ -50,6 +50,9 @@ def run(
 
     if (netcdf or iamc) and out is None:
         raise InputError("NetCDF and IAMC are files: say where with --out FOLDER")
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise InputError(f"the scenario '{twice}' is given twice")
     parameters: dict[str, Any] | None = {} if prior else None
     runs = [run_scenario(name, levers, to=to, parameters=parameters) for name in names or (DEFAULT,)]
     if out is not None:

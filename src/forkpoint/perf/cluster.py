@@ -59,6 +59,7 @@ def for_chip(chip: Chip, name: str | Path | None = None, domain: int | None = No
         title, fields = str(name), presets()[str(name)]
     elif str(name).endswith((".yaml", ".yml")):
         title, fields = Path(name).stem, read_yaml(name)
+        require_keys(fields, str(name), required=_REQUIRED, optional=_OPTIONAL)
     else:
         raise UnknownName("cluster", str(name), presets())
     return _build(title, fields, chip, domain)

@@ -40,7 +40,8 @@ def predict_inference(
         except InputError as error:
             reason = error
     if not found:
-        raise reason or InputError(f"{chips} chips cannot be cut into instances of {arch.name}")
+        asked = f" of {options['pp']} stages" if options.get("pp") else ""
+        raise reason or InputError(f"{chips:,} chips are no whole number of instances{asked} of {arch.name}")
     return max(found, key=lambda prediction: prediction.rate)
 
 

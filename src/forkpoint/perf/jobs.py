@@ -53,13 +53,14 @@ def predict(
 
 
 def architecture_of(model: str | Architecture) -> Architecture:
-    """An architecture itself, of a ``config.json``, or by name."""
+    """An architecture itself, of a ``config.json`` (or the folder that holds one), or by name. Raises InputError."""
     if isinstance(model, Architecture):
         return model
-    if model.endswith(".json") or Path(model).is_dir():
+    inside = Path(model) / "config.json"
+    if model.endswith(".json") or Path(model).is_file() or inside.is_file():
         from forkpoint.perf.config_json import read_config
 
-        return read_config(Path(model))
+        return read_config(inside if inside.is_file() else model)
     return architectures.named(model)
 
 
@@ -189,6 +190,10 @@ def _training_job(
     flags = {k: bool(options[k]) for k in ("flash", "adapters", "balanced") if options.get(k) is not None}
     job = TrainingJob(arch, sequence, float(batch), options.get("precision") or "bf16", **flags)
     machine.peak(job.precision)
+    if job.batch != int(job.batch):
+        raise InputError(f"a training batch is a whole number of sequences, not {job.batch:g}")
+    if (options.get("ep") or 1) > 1 and not arch.is_moe:
+        raise InputError(f"expert parallelism {options['ep']} needs a mixture-of-experts model; {arch.name} is dense")
     fixed = _numbers({k: options[k] for k in _PLAN if options.get(k) is not None})
     if "recompute" in fixed:
         fixed.setdefault("recomputed", 1.0)

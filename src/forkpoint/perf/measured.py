@@ -39,6 +39,8 @@ def read_measurements(path: Path | str) -> list[tuple[dict[str, str | None], Mea
     Raises InputError where the file itself cannot be read as a table with these columns.
     """
     rows = read_rows(path, Measurement.model_fields, required=("id", "kind", "chip", "model", "metric"))
+    if not rows:
+        raise InputError(f"{path}: holds a header and no row to predict")
     return [(row, _record(row)) for row in rows]
 
 

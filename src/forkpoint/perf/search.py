@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -172,12 +173,14 @@ def _splits(job: TrainingJob, cluster: Cluster, chips: int, grid: Grid) -> tuple
             if batch % dp:
                 rejected["the batch does not divide by data parallelism"] += 1
                 continue
-            rows += [
-                (tp, pp, vpp, dp, ep, cp, mb)
-                for vpp in _chunks(grid, arch.layers, pp)
-                for ep in _expert_options(grid, job, tp * dp * cp)
-                for mb in _micro_batches(grid, batch // dp)
-            ]
+            choices = {
+                "stages and interleaved chunks do not cut the layers": _chunks(grid, arch.layers, pp),
+                "experts or their ranks do not divide by expert parallelism": _expert_options(grid, job, tp * dp * cp),
+                "the batch of a data rank does not divide by the micro-batch": _micro_batches(grid, batch // dp),
+            }
+            for reason in (reason for reason, options in choices.items() if not options):
+                rejected[reason] += 1
+            rows += [(tp, pp, vpp, dp, ep, cp, mb) for vpp, ep, mb in product(*choices.values())]
     return np.array(rows, dtype=float).reshape(-1, 7), rejected
 
 
@@ -189,17 +192,15 @@ def _pairs(grid: Grid, ranks: int, layers: int) -> Iterator[tuple[int, int]]:
 
 def _chunks(grid: Grid, layers: int, pp: int) -> list[int]:
     if pp == 1:
-        return [1]
+        return [1] if not grid.vpp or 1 in grid.vpp else []
     per_stage = -(-layers // pp)
     options = [d for d in divisors(per_stage) if d * pp <= layers]
     return [v for v in grid.vpp if v <= per_stage] if grid.vpp else options
 
 
 def _expert_options(grid: Grid, job: TrainingJob, ranks: int) -> list[int]:
-    if not job.arch.is_moe:
-        return [1]
-    options = grid.ep or divisors(job.arch.experts)
-    return [e for e in options if job.arch.experts % e == 0 and ranks % e == 0] or [1]
+    experts = job.arch.experts if job.arch.is_moe else 1
+    return [e for e in grid.ep or divisors(experts) if experts % e == 0 and ranks % e == 0]
 
 
 def _micro_batches(grid: Grid, per_rank: int) -> list[int]:

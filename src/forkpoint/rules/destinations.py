@@ -66,7 +66,8 @@ def country_code(name: str, what: str = "destination") -> str:
     names = _names()
     found = names.get(text.casefold())
     if found is None:
-        raise UnknownName("country", text[:60], [*(m[0].country for m in known.values()), *known], where=what)
+        spelled = [m[0].country for m in known.values()]
+        raise UnknownName("country", text[:60], spelled if len(text) > 2 else known, where=what)
     return found
 
 

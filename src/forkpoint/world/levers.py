@@ -87,7 +87,7 @@ def setting(name: str, value: Any, date: float | None, chosen: Iterable[str] = (
         raise InputError(f"{where}: {value} is not a finite number")
     low, high = reference.low, reference.high
     if name in levers() and low is not None and high is not None and not low <= number <= high:
-        raise InputError(f"{where}: {number:g} is outside {low:g} to {high:g} {reference.unit}")
+        raise InputError(f"{where}: {number:g} is outside {low:g} to {high:g} {reference.unit}".removesuffix(" 1"))
     return Setting(name, number, date, chosen)
 
 
