@@ -9,7 +9,7 @@ import pytest
 from forkpoint.catalog import catalog
 from forkpoint.uncertainty import as_of
 from forkpoint.uncertainty.evidence import evidence
-from forkpoint.uncertainty.score import ORIGINS, score
+from forkpoint.uncertainty.score import ORIGINS, by_horizon, score
 from forkpoint.world.observables import year
 from forkpoint.world.reference import references
 
@@ -137,6 +137,13 @@ def test_every_row_is_forecast_or_told_why_not(later):
     month, quarter, half = spans["2025-11-26"], spans["2026-01-25"], spans["2026-04-26"]
     assert 2 < quarter / month < 4
     assert 1.7 < half / quarter < 2.7
+
+
+def test_horizons_part_the_scored_figures(plain):
+    found = by_horizon(plain.rows)
+    assert sum(s.count for s in found.values()) == len(plain.rows)
+    nearest = next(iter(found.values()))
+    assert nearest.count == sum(r["ahead"] <= 0.4 for r in plain.rows) > 5
 
 
 def test_only_the_past_is_scored_against(plain):

@@ -35,6 +35,11 @@ UNREPORTED = dt.timedelta(days=92)
 """A quarter: a period that ended this shortly before the day counts as later where its figure was not out yet."""
 
 
+HORIZONS = (
+    (0.4, "to 5 months ahead"), (0.8, "to 10 months"), (1.5, "to 18 months"), (float("inf"), "beyond"),
+)  # fmt: skip
+"""Groups of horizons: years between the middles of a figure's period and of the last known one."""
+NO_FIGURE = "no figure known"
 UNSPOKEN = "of series that the world does not speak of"
 
 
@@ -170,6 +175,7 @@ def _score(
         "crps": crps(draws, row.value),
         "pit": pit(draws, row.value),
         "log_score": log_score(draws, row.value),
+        "ahead": middle(row) - max((middle(k) for k in known), default=float("nan")),
         "unit": row.unit,
         "baselines": baseline_scores(row, known, seed),
     }
@@ -187,6 +193,16 @@ def baseline_scores(row: Observation, known: Sequence[Observation], seed: int) -
         name: crps(baselines.draws(rule, times, values, later, noise), row.value)
         for name, rule in baselines.rules_for(row.unit).items()
     }
+
+
+def by_horizon(rows: Sequence[dict[str, Any]]) -> dict[str, ScoreSummary]:
+    """Summaries by how far a figure lies after the last known one of its series; figures of series without any."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        name = next((words for end, words in HORIZONS if row["ahead"] <= end), NO_FIGURE)
+        groups.setdefault(name, []).append(row)
+    names = [words for _, words in HORIZONS] + [NO_FIGURE]
+    return {name: summarise(groups[name]) for name in names if name in groups}
 
 
 def against_rules(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
