@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,6 +23,9 @@ from forkpoint.errors import InputError, UnknownName
 Floats: TypeAlias = NDArray[np.float64]
 NINETY = 1.6448536269514722
 """Standard normal quantile of 95 %: low and high of a prior are its central 90 % range."""
+BLEND = 0.1
+"""Width around the centre, in standard deviations, in which the two sides of a prior pass into one another."""
+LN2 = float(np.log(2.0))
 DISTRIBUTIONS = ("normal", "lognormal", "logitnormal", "uniform", "triangular", "fixed")
 
 
@@ -29,7 +33,8 @@ DISTRIBUTIONS = ("normal", "lognormal", "logitnormal", "uniform", "triangular", 
 class Prior:
     """One parameter's prior: central value, 90 % range, shape; ``factor`` and ``loading`` tie it to a common factor.
 
-    The range need not be symmetric: each side has its own width (split normal; in logs or log-odds where so named).
+    The range need not be symmetric: each side has its own width (split normal; in logs or log-odds where so named),
+    passing smoothly from one to the other at the centre.
     Raises InputError where the numbers do not fit the shape.
     """
 
@@ -74,10 +79,23 @@ class Prior:
             return self.low + (self.high - self.low) * _normal_cdf(z)
         if self.distribution == "triangular":
             return self._triangular(_normal_cdf(z), xp)
-        there, back = _SCALES[self.distribution]
+        centre, below, above = self.sides
+        bend = (above - below) * BLEND * (xp.logaddexp(0.0, z / BLEND) - LN2) if above != below else 0.0
+        return SPLIT[self.distribution][1](centre + below * z + bend, xp)
+
+    @cached_property
+    def sides(self) -> tuple[float, float, float]:
+        """Centre and the slopes far below and far above it, on the scale where the prior is a split normal.
+
+        The slope passes from one side's to the other's within a few ``BLEND`` around the centre, so that a posterior
+        has no crease there; the range's ends stay where they are.
+        """
+        there = SPLIT[self.distribution][0]
         centre = there(self.value)
-        below, above = centre - there(self.low), there(self.high) - centre
-        return back(centre + xp.where(z < 0, below, above) * z / NINETY, xp)
+        left, right = centre - there(self.low), there(self.high) - centre
+        difference = (right - left) / (NINETY - 2 * BLEND * LN2)
+        below = (left - difference * BLEND * LN2) / NINETY
+        return centre, below, below + difference
 
     def _triangular(self, share: Any, xp: Any) -> Any:
         width, left = self.high - self.low, self.value - self.low
@@ -141,15 +159,9 @@ def _logit(p: float) -> float:
     return float(np.log(p / (1 - p)))
 
 
-_SCALES: dict[str, tuple[Any, Any]] = {
+SPLIT: dict[str, tuple[Any, Any]] = {
     "normal": (float, lambda y, xp: y),
     "lognormal": (lambda v: float(np.log(v)), lambda y, xp: xp.exp(y)),
     "logitnormal": (_logit, lambda y, xp: 1 / (1 + xp.exp(-y))),
 }
 """Where a shape's split normal lives: value → scale, scale → value."""
-
-
-def scale_of(prior: Prior, value: float) -> float:
-    """A value on the scale on which the prior is a split normal; as it is for shapes that have none."""
-    there = _SCALES[prior.distribution][0] if prior.distribution in _SCALES else float
-    return float(there(value))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from forkpoint.uncertainty.parameters import Coordinate, reference_array
-from forkpoint.uncertainty.priors import NINETY, Prior, scale_of
+from forkpoint.uncertainty.priors import BLEND, LN2, SPLIT, Prior
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -50,10 +50,10 @@ class Transform:
 
     def _values(self, z: Floats) -> tuple[Floats, Floats]:
         """Values of the priors (of a factor, where there are labels) and their slopes."""
-        kind, centre, below, above, floor, ceiling = self._shape
-        width = np.where(z < 0, below, above) / NINETY
-        value = centre + width * z
-        slope = np.broadcast_to(width, value.shape).copy()
+        kind, centre, below, difference, floor, ceiling = self._shape
+        share = 1 / (1 + np.exp(-np.clip(z / BLEND, -500.0, 500.0)))
+        value = centre + below * z + difference * BLEND * (np.logaddexp(0.0, z / BLEND) - LN2)
+        slope = below + difference * share
         logs, odds = kind == "lognormal", kind == "logitnormal"
         value[logs] = np.exp(value[logs])
         slope[logs] *= value[logs]
@@ -67,10 +67,10 @@ class Transform:
     @cached_property
     def _shape(self) -> tuple[Any, ...]:
         priors = [c.prior for c in self.coordinates]
-        scales = [[scale_of(p, v) for v in (p.value, p.low, p.high)] for p in priors]
-        centre, low, high = np.array(scales).T[..., None]
+        sides = [p.sides if p.distribution in SPLIT else (0.0, 0.0, 0.0) for p in priors]
+        centre, below, above = np.array(sides).T[..., None]
         bounds = np.array([[p.floor, p.ceiling] for p in priors]).T[..., None]
-        return np.array([p.distribution for p in priors]), centre, centre - low, high - centre, *bounds
+        return np.array([p.distribution for p in priors]), centre, below, above - below, *bounds
 
     @cached_property
     def _is_factor(self) -> dict[str, bool]:
