@@ -19,20 +19,44 @@ _FIRST_YEAR = 2019
     epilog="""\b
 Examples:
   forkpoint calibrate                               what the data known on 2025-11-01 say
-  forkpoint calibrate --as-of 2024-09-30 --out fit  write posterior and fitted set to a folder"""
+  forkpoint calibrate --as-of 2024-09-30 --out fit  write posterior and fitted set to a folder
+  forkpoint calibrate --method nuts --out fit       sample the posterior, some minutes"""
 )
 @click.option("--as-of", type=_DAY, default=_CUTOFF, show_default=True, help="Only what was published by this day.")
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for posterior.npz and fitted.csv."
 )
 @click.option("--fast", is_flag=True, help="Leave out the check of the Laplace approximation.")
+@click.option(
+    "--method",
+    type=click.Choice(["laplace", "nuts"]),
+    default="laplace",
+    show_default=True,
+    help="A Gaussian around the mode, or draws of the posterior itself.",
+)
+@click.option("--chains", type=click.IntRange(2, 8), default=4, show_default=True, help="Chains (nuts).")
+@click.option("--warmup", type=click.IntRange(50), default=500, show_default=True, help="Warm-up draws a chain (nuts).")
+@click.option("--draws", type=click.IntRange(50), default=1000, show_default=True, help="Draws a chain (nuts).")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of all random numbers (nuts).")
 @machine_options
-def calibrate(as_of: dt.datetime, out: Path | None, fast: bool, as_json: bool, as_csv: bool) -> None:
+def calibrate(
+    as_of: dt.datetime,
+    out: Path | None,
+    fast: bool,
+    method: str,
+    chains: int,
+    warmup: int,
+    draws: int,
+    seed: int,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
     """Fit the world's parameters, within their ranges, to what was known on a day."""
     from forkpoint.catalog import catalog
     from forkpoint.files import write_atomically
     from forkpoint.uncertainty.calibrate import fit
     from forkpoint.uncertainty.evidence import evidence
+    from forkpoint.uncertainty.nuts import sampled
     from forkpoint.uncertainty.posterior_file import mode_table, write_posterior
     from forkpoint.uncertainty.psis import laplace_check
 
@@ -44,7 +68,10 @@ def calibrate(as_of: dt.datetime, out: Path | None, fast: bool, as_json: bool, a
         def tell(step: int, misfit: float) -> None:
             status.update(f"fit to {day.count} figures: step {step}, misfit {misfit:.1f}")
 
-        posterior = fit(day, progress=tell)
+        posterior, words = fit(day, progress=tell), ""
+        if method == "nuts":
+            options = {"chains": chains, "warmup": warmup, "draws": draws, "seed": seed}
+            posterior, words = sampled(day, posterior, progress=status.update, **options)
     table = mode_table(posterior, day.coordinates)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
@@ -60,8 +87,8 @@ def calibrate(as_of: dt.datetime, out: Path | None, fast: bool, as_json: bool, a
         f"misfit {posterior.misfit:.0f} on {posterior.observations} figures, {posterior.prior_misfit:.0f} from priors. "
         f"posterior_sd 1: the data said nothing; {silent} of {len(table)} parameters are not identified (above 0.9). "
     )
-    if not fast:
-        note += laplace_check(day, posterior).words
+    if words or not fast:
+        note += words or laplace_check(day, posterior).words
     emit_table(told, title=title, note=note)
 
 

@@ -36,10 +36,14 @@ class Posterior:
     misfit: float
     prior_misfit: float
     observations: int
+    drawn: Floats | None = None
+    """Draws (coordinate, draw) of the posterior itself, where NUTS took them: they then stand for it."""
 
     @property
     def spread(self) -> Floats:
         """Posterior standard deviation of each coordinate; 1 is the prior's own: the data said nothing."""
+        if self.drawn is not None:
+            return np.asarray(self.drawn.std(axis=1))
         return np.asarray(np.sqrt((self.root**2).sum(axis=1)))
 
     @property

@@ -27,12 +27,16 @@ PRIOR = "prior"
 
 @dataclass(frozen=True)
 class Draws:
-    """Coordinates z = mode + (1 + Dᵀ·shrink·D) · standard normal numbers; without directions D these are the priors."""
+    """Coordinates z = mode + (1 + Dᵀ·shrink·D) · standard normal numbers; without directions D these are the priors.
+
+    Where the posterior was sampled, its draws are taken instead, at random.
+    """
 
     origin: str
     mode: Floats
     directions: Floats
     shrink: Floats
+    drawn: Floats | None = None
 
     @classmethod
     def of(cls, posterior: str | Path = "default") -> Draws:
@@ -46,16 +50,20 @@ class Draws:
         else:
             found = read_posterior(Path(posterior), names=names, model=model_version())
         directions, shrink = found.directions
-        return cls(f"posterior of {found.as_of}", found.mode, directions, shrink)
+        return cls(f"posterior of {found.as_of}", found.mode, directions, shrink, found.drawn)
 
     @property
     def digest(self) -> str:
         """A hash of everything that a draw rests on: mode, shape, and every coordinate's prior."""
         parts = [repr(coordinates()).encode(), self.mode.tobytes(), self.directions.tobytes(), self.shrink.tobytes()]
+        parts += [] if self.drawn is None else [self.drawn.tobytes()]
         return hashlib.sha256(b"|".join(parts)).hexdigest()[:16]
 
     def standard(self, seed: int, chunk: int, count: int) -> Floats:
         """Coordinates (coordinate, draw) of the first ``count`` draws of a chunk."""
+        if self.drawn is not None:
+            picked = stream(seed, "draw:posterior", chunk).integers(self.drawn.shape[1], size=count)
+            return np.ascontiguousarray(self.drawn[:, picked])
         own = np.stack([stream(seed, f"draw:{c.name}", chunk).standard_normal(count) for c in coordinates()])
         if len(self.shrink):
             own += self.directions.T @ (self.shrink[:, None] * (self.directions @ own))

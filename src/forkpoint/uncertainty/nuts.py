@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 
 from forkpoint.dynamics.simulate_jax import jax_module
 from forkpoint.errors import InputError
+from forkpoint.uncertainty.calibrate import Posterior
+from forkpoint.uncertainty.density import Density
+from forkpoint.uncertainty.evidence import Evidence
 from forkpoint.uncertainty.priors import stream
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -38,8 +41,13 @@ class LogDensity(Protocol):
 class Gaussian(Protocol):
     """The Laplace approximation that whitens."""
 
-    mode: Floats
-    root: Floats
+    @property
+    def mode(self) -> Floats:
+        """Its centre."""
+
+    @property
+    def root(self) -> Floats:
+        """A square root of its covariance."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +114,18 @@ def nuts(
     x = np.asarray(chain.get_samples(group_by_chain=True))
     extra = {n: np.asarray(v) for n, v in chain.get_extra_fields(group_by_chain=True).items()}
     return _diagnosed(around.mode + x @ around.root.T, extra)
+
+
+def sampled(
+    evidence: Evidence, posterior: Posterior, *, progress: Callable[[str], None] = lambda words: None, **options: int
+) -> tuple[Posterior, str]:
+    """A day's posterior with draws of its own, and what the diagnostics say; options are those of :func:`nuts`."""
+
+    def tell(evaluations: int) -> None:
+        progress(f"NUTS: {evaluations} gradients")
+
+    found = nuts(Density(evidence), posterior, progress=tell, **options)
+    return replace(posterior, drawn=found.flat), found.words
 
 
 def _potential(density: LogDensity, around: Gaussian, progress: Callable[[int], None]) -> Callable[[Any], Any]:

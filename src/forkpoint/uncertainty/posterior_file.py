@@ -24,11 +24,12 @@ FOLDER = Path(__file__).parent / "posteriors"
 SCHEMA = "forkpoint.posterior.v1"
 HEADER = ("as_of", "model", "names", "misfit", "prior_misfit", "observations")
 ARRAYS = ("mode", "directions", "shrink")
+SAMPLE = "sample"
 AGAIN = "run 'forkpoint calibrate' again"
 
 
 def write_posterior(posterior: Posterior, path: Path) -> Path:
-    """Write a posterior (``.npz``: mode, the directions that the data moved, and how far each shrank)."""
+    """Write a posterior (``.npz``: mode, the directions that the data moved, how far each shrank, draws if any)."""
     directions, shrink = posterior.directions
     header = {
         "schema": SCHEMA,
@@ -39,6 +40,7 @@ def write_posterior(posterior: Posterior, path: Path) -> Path:
         "prior_misfit": posterior.prior_misfit,
         "observations": posterior.observations,
     }
+    sampled = {} if posterior.drawn is None else {SAMPLE: posterior.drawn.astype(np.float32)}
     stream = io.BytesIO()
     np.savez_compressed(
         stream,
@@ -46,6 +48,8 @@ def write_posterior(posterior: Posterior, path: Path) -> Path:
         mode=posterior.mode,
         directions=directions.astype(np.float32),
         shrink=shrink,
+        allow_pickle=False,
+        **sampled,
     )
     return write_atomically(path, stream.getvalue())
 
@@ -74,13 +78,15 @@ def read_posterior(path: Path, *, names: tuple[str, ...], model: str = "") -> Po
         raise InputError(f"{path}: the header is damaged ({error}); {AGAIN}") from error
     mode, directions, shrink = (arrays[key] for key in ARRAYS)
     shapes = {"mode": (len(names),), "directions": (len(shrink), len(names)), "shrink": (directions.shape[0],)}
+    if SAMPLE in arrays:
+        shapes[SAMPLE] = (len(names), arrays[SAMPLE].shape[-1])
     for key, shape in shapes.items():
         if arrays[key].shape != shape:
             raise InputError(f"{path}: '{key}' has the shape {arrays[key].shape}, not {shape}; {AGAIN}")
         if not np.isfinite(arrays[key]).all():
             raise InputError(f"{path}: '{key}' holds numbers that are not finite; {AGAIN}")
     root = np.eye(len(mode)) + directions.T @ (shrink[:, None] * directions)
-    return Posterior(day, names, mode, root, *misfits)
+    return Posterior(day, names, mode, root, *misfits, drawn=arrays.get(SAMPLE))
 
 
 def _contents(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]]:
@@ -95,6 +101,8 @@ def _contents(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             header = json.loads(str(stored["header"]))
             arrays = {key: np.atleast_1d(np.asarray(stored[key], dtype=np.float64)) for key in ARRAYS}
+            if SAMPLE in stored:
+                arrays[SAMPLE] = np.asarray(stored[SAMPLE], dtype=np.float64)
     except KeyError as error:
         raise InputError(f"{path}: not a posterior file: {str(error.args[0]).split(' ')[0]} is not in it") from error
     except OSError as error:
