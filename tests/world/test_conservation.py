@@ -39,7 +39,8 @@ def test_chips(result):
 def test_chips_of_each_vendor(result):
     made = gained(result, "production").sum(axis=2)
     held = result["inventory"].sum(axis=2) + result["cards"].sum(axis=2)
-    now = held + result["cards_written_off"] + result["cards_scrapped"]
+    gone = gained(result, "write_off").sum(axis=2) + gained(result, "card_retirement").sum(axis=2)
+    now = held + gone
     close(now - now[0], made)
 
 

@@ -106,7 +106,7 @@ def test_the_model_stays_small_enough_for_a_million_draws():
     import math
 
     states = sum(math.prod(world().shape(name)) for name in world().stocks)
-    assert states <= 400
+    assert states <= 350
 
 
 def test_the_page_lists_every_equation():

@@ -74,3 +74,16 @@ def test_every_fitted_series_has_observations():
 def test_a_day_is_a_fraction_of_its_year():
     assert year(dt.date(2025, 1, 1)) == 2025.0
     assert year(dt.date(2024, 7, 2)) == pytest.approx(2024.5, abs=1e-9)
+
+
+def test_what_was_booked_at_once_counts_past_its_period():
+    rows = [observation("2025-01-01", "2025-03-31")]
+    booked = Observable("o", "s", Selection("v"), "amount", 1.0, 0.1, after=0.5)
+    assert booked.weights(rows, TIMES, 0.25).sum() == pytest.approx(0.75, abs=0.005)
+
+
+def test_below_its_floor_a_series_tells_nothing():
+    """A run without grey supply is as far off as one at the floor, not infinitely far."""
+    grey = Observable("o", "s", Selection("v"), "amount", 1.0, 0.1, floor=1e4)
+    assert grey.transformed(np.array([0.0, 5e3, 1e4])) == pytest.approx(np.log(1e4))
+    assert grey.transformed(np.array([2e4]))[0] == pytest.approx(np.log(2e4))

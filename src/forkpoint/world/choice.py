@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from forkpoint.dynamics import functions as f
-from forkpoint.dynamics.variables import aux
+from forkpoint.dynamics.variables import aux, flow
+from forkpoint.world.declare import stock
 
 
 @aux(dims=("vendor",), unit="1")
@@ -46,6 +47,24 @@ def availability(permission: Any, market_access: Any, patience: Any) -> Any:
     return permission * market_access * (1 + patience) / (market_access + patience)
 
 
+@stock(dims=("vendor",), unit="1")
+def considered_in_china(initial_considered: Any) -> Any:
+    """Part of China's buyers who plan with a vendor: after a rule, tenders and clusters are re-planned in time."""
+    return initial_considered
+
+
+@flow(into="considered_in_china", dims=("vendor",), unit="1/year")
+def reconsideration(availability: Any, considered_in_china: Any, switching_time: Any) -> Any:
+    """Buyers plan with what may be had. Source: first-order smoothing (Forrester 1961)."""
+    return (f.at(availability, region="cn") - considered_in_china) / switching_time
+
+
+@aux(dims=("vendor", "region"), unit="1")
+def considered(availability: Any, considered_in_china: Any, in_china: Any) -> Any:
+    """Part of the buyers who plan with a vendor: what may be had, and for a while what could be had before a rule."""
+    return availability + in_china * (f.maximum(availability, considered_in_china) - availability)
+
+
 @aux(dims=("vendor", "region"), unit="1")
 def attraction(
     chip_worth: Any,
@@ -73,9 +92,9 @@ def attraction(
 
 
 @aux(dims=("vendor", "region"), unit="1")
-def vendor_weight(attraction: Any, availability: Any, nest_dissimilarity: Any) -> Any:
+def vendor_weight(attraction: Any, considered: Any, nest_dissimilarity: Any) -> Any:
     """Weight of a vendor inside its platform. Source: nested logit (McFadden 1978)."""
-    return availability * f.exp(attraction / nest_dissimilarity)
+    return considered * f.exp(attraction / nest_dissimilarity)
 
 
 @aux(dims=("region", "platform"), unit="1")
@@ -119,16 +138,26 @@ def mandated_share(
     return 1 - (1 - public_share * mandate) * (1 - in_china * refusal)
 
 
+@aux(dims=("vendor", "region"), unit="1")
+def home_share(free_share: Any, domestic_preference: Any, domestic_design: Any) -> Any:
+    """Share of each Chinese vendor in orders that must be domestic."""
+    return f.divide(free_share * domestic_design, domestic_preference)
+
+
 @aux(dims=("vendor", "region"), unit="USD/year")
-def order_value(
-    order_spend: Any, free_share: Any, mandated_share: Any, domestic_preference: Any, domestic_design: Any
-) -> Any:
-    """Orders by value: free money by choice, mandated money among domestic vendors."""
-    mandated = f.divide(free_share * domestic_design, domestic_preference)
-    return order_spend * ((1 - mandated_share) * free_share + mandated_share * mandated)
+def placed_value(order_spend: Any, free_share: Any, mandated_share: Any, home_share: Any) -> Any:
+    """New orders by value: free money by choice, mandated money among domestic vendors."""
+    return order_spend * ((1 - mandated_share) * free_share + mandated_share * home_share)
+
+
+@aux(dims=("vendor", "region"), unit="USD/year")
+def order_value(placed_value: Any, home_order_book: Any, home_share: Any, order_time: Any, in_china: Any) -> Any:
+    """Orders by value: new ones, and those that still wait for Chinese cards: they are not passed on to others."""
+    return placed_value + in_china * home_share * home_order_book / order_time
 
 
 @aux(dims=("vendor", "region"), unit="chip/year")
-def order_units(order_value: Any, delivered_price: Any, market_access: Any) -> Any:
-    """Orders by units, as far as the offer is in volume; the rest of the money waits."""
-    return market_access * order_value / delivered_price
+def order_units(order_value: Any, delivered_price: Any, market_access: Any, permission: Any, considered: Any) -> Any:
+    """Orders by units, as far as licences and volume allow; the rest of the money waits."""
+    open_to = f.divide(f.minimum(permission, considered), considered)
+    return open_to * market_access * order_value / delivered_price

@@ -149,10 +149,15 @@ def public_utilisation(initial_public_utilisation: Any) -> Any:
 
 @flow(into="public_utilisation", unit="1/year")
 def utilisation_change(
-    public_utilisation: Any, utilisation_best: Any, utilisation_time: Any, public_compute_share: Any, glut_weight: Any
+    public_utilisation: Any,
+    utilisation_best: Any,
+    utilisation_time: Any,
+    public_compute_share: Any,
+    glut_weight: Any,
+    smoothing_share: Any,
 ) -> Any:
     """Centres fill slowly, and more slowly the larger their share: built ahead of users (loop B7)."""
-    goal = utilisation_best * (1 - glut_weight * public_compute_share)
+    goal = utilisation_best * f.smooth_positive(1 - glut_weight * public_compute_share, smoothing_share)
     return (goal - public_utilisation) / utilisation_time
 
 

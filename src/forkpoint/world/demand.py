@@ -139,10 +139,46 @@ spending_withdrawn = account(
 )
 
 
+@stock(unit="USD")
+def home_order_book(initial_home_order_book: Any) -> Any:
+    """Part of China's backlog that is on order with Chinese vendors and waits for their cards."""
+    return initial_home_order_book
+
+
+@flow(into="home_order_book", unit="USD/year")
+def home_orders(placed_value: Any, domestic_design: Any) -> Any:
+    """New orders for Chinese designs in China."""
+    return f.total(f.at(placed_value, region="cn") * domestic_design, over="vendor")
+
+
+@flow(outof="home_order_book", unit="USD/year")
+def home_deliveries(revenue: Any, domestic_design: Any) -> Any:
+    """Orders for Chinese designs that are delivered and paid."""
+    return f.total(f.at(revenue, region="cn") * domestic_design, over="vendor")
+
+
+@flow(outof="home_order_book", unit="USD/year")
+def home_cancellations(
+    home_order_book: Any,
+    home_orders: Any,
+    home_deliveries: Any,
+    order_time: Any,
+    order_patience: Any,
+    backlog: Any,
+    withdrawal: Any,
+    offshore_spend: Any,
+) -> Any:
+    """Orders that wait too long: the money is free again, or leaves the backlog with the rest that leaves it."""
+    asked = home_orders + home_order_book / order_time
+    unfilled = f.divide(asked - home_deliveries, asked)
+    leaving = (f.at(withdrawal, region="cn") + offshore_spend) / f.at(backlog, region="cn")
+    return home_order_book * unfilled * (1 / order_patience + leaving)
+
+
 @aux(dims=("region",), unit="USD/year")
-def order_spend(backlog: Any, order_time: Any) -> Any:
-    """Money that buyers place as orders: the backlog turns over once in an order time."""
-    return backlog / order_time
+def order_spend(backlog: Any, order_time: Any, home_order_book: Any, in_china: Any) -> Any:
+    """Money that buyers place as new orders: what is not yet on order turns over once in an order time."""
+    return (backlog - in_china * home_order_book) / order_time
 
 
 @aux(dims=("region",), unit="USD/year")
@@ -157,10 +193,16 @@ def small_cards(
     small_card_level: Any,
     small_card_growth: Any,
     model_start: Any,
+    availability: Any,
+    small_card_substitution: Any,
     refusal: Any,
     small_card_refusal: Any,
     small_card_access: Any,
 ) -> Any:
-    """Small inference cards of NVIDIA bought in China a year; a refusal reaches them in part."""
-    grown = small_card_level * f.exp(small_card_growth * (time - model_start))
-    return small_card_access * grown * (1 - small_card_refusal * refusal)
+    """Small inference cards of NVIDIA bought in China a year: more while its large ones are barred or scarce; a refusal
+    reaches them in part.
+    """
+    usual = small_card_level * f.exp(small_card_growth * (time - model_start))
+    closed = 1 - f.at(f.at(availability, vendor="nvidia"), region="cn")
+    wanted = usual * (1 + small_card_substitution * closed)
+    return small_card_access * wanted * (1 - small_card_refusal * refusal)

@@ -102,14 +102,17 @@ def porting_push(
     porting_developers: Any,
     porting_exponent: Any,
     porting_use_reference: Any,
+    porting_people_reference: Any,
     domestic_platform: Any,
     switch_r2: Any,
+    switch_r3_prime: Any,
 ) -> Any:
     """What drives porting: compute in use on a platform (learning by using, loop R2) and its developers (loop R3′)."""
     used = (f.total(f.total(installed, over="vintage"), over="region") / porting_compute) ** deployment_exponent
     people = (f.total(developers, over="region") / porting_developers) ** porting_exponent
-    held = domestic_platform * (1 - switch_r2)
-    return (used + held * (porting_use_reference - used)) * people
+    used_held = domestic_platform * (1 - switch_r2) * (porting_use_reference - used)
+    people_held = domestic_platform * (1 - switch_r3_prime) * (porting_people_reference - people)
+    return (used + used_held) * (people + people_held)
 
 
 @flow(into="coverage", dims=("platform",), unit="1/year")

@@ -38,19 +38,26 @@ def levy_paid(revenue: Any, levy_rate: Any) -> Any:
     return revenue * levy_rate
 
 
-@stock(dims=("vendor", "region"), unit="USD/chip")
+@stock(dims=("vendor",), unit="USD/chip")
 def stock_price(list_price: Any) -> Any:
-    """Price for which the cards in stock were made: that of the chip then allowed, not of the one still allowed."""
-    return list_price
+    """Price for which the cards held for China were made: of the chip then allowed, not of the one still allowed."""
+    return f.at(list_price, region="cn")
 
 
-@flow(into="stock_price", dims=("vendor", "region"), unit="USD/chip/year")
+@flow(into="stock_price", dims=("vendor",), unit="USD/chip/year")
 def stock_repricing(
     stock_price: Any, chip_price: Any, inventory: Any, production: Any, commitment_time: Any, chip_floor: Any
 ) -> Any:
     """New cards bring their price into stock and cards on order. Source: co-flow (Sterman 2000, chapter 12)."""
-    held = inventory + production * commitment_time + chip_floor
-    return (chip_price - stock_price) * production / held
+    made = f.at(production, region="cn")
+    held = f.at(inventory, region="cn") + made * commitment_time + chip_floor
+    return (f.at(chip_price, region="cn") - stock_price) * made / held
+
+
+@aux(dims=("vendor", "region"), unit="USD/chip")
+def held_price(stock_price: Any, chip_price: Any, in_china: Any) -> Any:
+    """Price for which cards in stock were made; elsewhere no rule parts it from today's price."""
+    return chip_price + in_china * (stock_price - chip_price)
 
 
 @aux(dims=("vendor", "region"), unit="chip")
@@ -61,10 +68,10 @@ def purchase_commitments(expected_orders: Any, commitment_time: Any) -> Any:
 
 @aux(unit="USD/year")
 def write_down(
-    caught_rate: Any, inventory: Any, purchase_commitments: Any, stock_price: Any, writedown_cost_share: Any
+    caught_rate: Any, inventory: Any, purchase_commitments: Any, held_price: Any, writedown_cost_share: Any
 ) -> Any:
     """Cost of caught cards and of the purchases ordered for them, valued as the chip that was caught."""
-    lost = caught_rate * (inventory + purchase_commitments) * stock_price * writedown_cost_share
+    lost = caught_rate * (inventory + purchase_commitments) * held_price * writedown_cost_share
     return f.total(f.total(lost, over="region"), over="vendor")
 
 

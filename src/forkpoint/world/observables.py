@@ -33,9 +33,11 @@ _OPTIONAL = {
     "over": "denominator",
     "weight": "weight of a mean",
     "times": "factor that varies",
+    "after": "years past the period that count too",
     "relative": "true where the model gives growth only",
     "offset": "added after the factor",
     "scale": " or ".join(SCALES),
+    "floor": "figure below which the series tells nothing",
     "fit": "used in fitting",
     "trap": "caveat",
 }
@@ -80,6 +82,11 @@ class Observable:
     fit: bool = False
     trap: str = ""
     offset: float = 0.0
+    floor: float = 1e-9
+    """On a scale of logs, what is smaller counts as this much: a figure in logs tells nothing of a vanishing one."""
+
+    after: float = 0.0
+    """Years past the period that count too: what was booked at once and the model moves over some time."""
 
     @property
     def variables(self) -> set[str]:
@@ -109,9 +116,8 @@ class Observable:
     def transformed(self, value: Any) -> Any:
         """A value on the scale on which its error is normal: logs, log-odds (of per cent) or itself."""
         xp = library(value)
-        tiny = 1e-9
         if self.scale == "log":
-            return xp.log(xp.maximum(value, tiny))
+            return xp.log(xp.maximum(value, self.floor))
         if self.scale == "logit":
             share = xp.clip(value / 100.0, 1e-4, 1 - 1e-4)
             return xp.log(share / (1 - share))
@@ -128,6 +134,7 @@ class Observable:
         """How much each model time counts for each observation's period (rows: observations; columns: times)."""
         starts = np.array([year(o.period_start) for o in observations])[:, None]
         ends = np.array([year(o.period_end + dt.timedelta(days=1)) for o in observations])[:, None]
+        ends = ends + self.after
         if self.aggregate == "end":
             return np.asarray(np.arange(len(times)) == np.argmin(np.abs(times - ends), axis=1)[:, None], dtype=float)
         inside = np.clip(np.minimum(times + step, ends) - np.maximum(times, starts), 0.0, None)
@@ -188,6 +195,8 @@ def _read(entry: object, number: int) -> Observable:
         fit=bool(keys.get("fit", False)),
         trap=keys.get("trap", ""),
         offset=float(keys.get("offset", 0.0)),
+        after=float(keys.get("after", 0.0)),
+        floor=float(keys.get("floor", Observable.floor)),
     )
 
 

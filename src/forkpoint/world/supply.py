@@ -31,12 +31,17 @@ def expectation_change(order_units: Any, expected_orders: Any, perception_time: 
 
 @aux(dims=("vendor", "region"), unit="chip/year")
 def desired_production(
-    expected_orders: Any, inventory: Any, coverage_time: Any, inventory_adjustment_time: Any, growth_anticipation: Any
+    expected_orders: Any,
+    inventory: Any,
+    coverage_time: Any,
+    inventory_adjustment_time: Any,
+    growth_anticipation: Any,
+    smoothing_production: Any,
 ) -> Any:
-    """Production that meets expected orders and brings the stock of chips to its target cover."""
+    """Production that meets expected orders and brings the stock of chips to its target cover, never below zero."""
     target = expected_orders * (1 + growth_anticipation)
     gap = coverage_time * target - inventory
-    return f.smooth_positive(target + gap / inventory_adjustment_time, target)
+    return f.smooth_positive(target + gap / inventory_adjustment_time, smoothing_production * target)
 
 
 # --- American designs: advanced packaging ---------------------------------------------------------------------------
@@ -249,11 +254,22 @@ def hbm_capacity(initial_hbm_capacity: Any) -> Any:
 
 @flow(into="hbm_capacity", unit="stack/year**2")
 def hbm_expansion(
-    hbm_capacity: Any, hbm_growth: Any, hbm_limit: Any, hbm_push: Any, time: Any, hbm_start: Any, hbm_start_width: Any
+    hbm_capacity: Any,
+    hbm_growth: Any,
+    hbm_limit: Any,
+    hbm_push: Any,
+    capital_push: Any,
+    time: Any,
+    hbm_start: Any,
+    hbm_start_width: Any,
+    hbm_build_time: Any,
 ) -> Any:
-    """Chinese HBM grows as an S-curve from the start of volume output."""
+    """Chinese HBM grows as an S-curve from the start of volume output, faster with more capital (loop R6), and closes
+    in on its limit no faster than lines are built.
+    """
     started = f.smooth_step(time, hbm_start, hbm_start_width)
-    return started * hbm_capacity * hbm_growth * (hbm_push - hbm_capacity / hbm_limit)
+    filled, pace = hbm_capacity / hbm_limit, hbm_growth * capital_push
+    return started * hbm_capacity * pace * (hbm_push - filled) / (1 + pace * filled * hbm_build_time)
 
 
 @flow(into="hbm_stock", unit="stack/year")
@@ -317,7 +333,7 @@ def inventory(expected_orders: Any, coverage_time: Any) -> Any:
 @aux(dims=("vendor", "region"), unit="1/year")
 def caught_rate(
     expected_orders: Any,
-    stock_price: Any,
+    held_price: Any,
     order_units: Any,
     chip_price: Any,
     permission: Any,
@@ -332,7 +348,7 @@ def caught_rate(
     """How fast a rule or a refusal catches stock: the value of orders falls short of the stock's, and nobody else may
     buy.
     """
-    expected, placed = expected_orders * stock_price, order_units * chip_price
+    expected, placed = expected_orders * held_price, order_units * chip_price
     shortfall = (expected - placed) / (expected + placed + order_floor * price_unit)
     caught = f.maximum(shortfall, 0 * shortfall) ** 2
     still_open = permission * market_access * (1 - us_design * in_china * refusal)
@@ -353,9 +369,9 @@ def shipments(order_units: Any, inventory: Any, write_off: Any, delivery_time: A
 
 cards = account(dims=("vendor", "region"), unit="chip", doc="Cards in use, delivered since the start.")
 
-cards_written_off = account(dims=("vendor",), unit="chip", doc="Cards written off, since the start.")
+cards_written_off = account(unit="chip", doc="Cards written off, since the start.")
 
-cards_scrapped = account(dims=("vendor",), unit="chip", doc="Cards taken out of use, since the start.")
+cards_scrapped = account(unit="chip", doc="Cards taken out of use, since the start.")
 
 
 @flow(outof="cards", into="cards_scrapped", dims=("vendor", "region"), unit="chip/year")
