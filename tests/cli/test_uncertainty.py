@@ -290,13 +290,13 @@ def test_a_choice_is_ranked_by_regret() -> None:
 
 
 def test_facts_worth_knowing_before_a_choice_name_what_holds_them() -> None:
-    words = ("decide", "as-it-was", "no-controls", "--goal", "max usable_compute[us]", "--draws", 400, "--facts")
+    words = ("decide", "full-embargo", "enforcement-crackdown", "--draws", 400, "--facts")
     rows = rows_of(run(*words, "--csv"))
     assert rows
     assert [float(r["worth"]) for r in rows] == sorted((float(r["worth"]) for r in rows), reverse=True)
     assert all(0.0 <= float(r["worth"]) <= float(r["worth_of_all"]) for r in rows)
     assert all(r["held_by"].startswith(("observations.csv: ", "reference.yaml: ")) for r in rows)
-    assert "Facts worth knowing before choosing by usable_compute[us]" in run(*words).output
+    assert "Facts worth knowing before choosing by compute_ratio" in run(*words).output
 
 
 def test_a_box_is_told_in_words_and_numbers() -> None:

@@ -22,6 +22,7 @@ from forkpoint.uncertainty.sensitivity import (
     sobol,
     variance_known,
     where_held,
+    worth_knowing,
 )
 
 
@@ -129,6 +130,33 @@ def test_value_of_knowing_is_the_normal_loss_integral() -> None:
     expected = mean * norm.cdf(mean / sd) + sd * norm.pdf(mean / sd) - mean
     assert evppi(benefit, first[None]) == pytest.approx(expected, abs=0.02)
     assert evppi(benefit, rng.standard_normal((1, draws))) == pytest.approx(0.0, abs=0.01)
+
+
+def test_worth_of_facts_is_the_normal_loss_integral_and_noise_is_worth_nothing() -> None:
+    """The same choice; everything is known of 0.3 + N(0, σ₁² + σ₂²), so EVPI has the same form with the whole width."""
+    rng = np.random.default_rng(9)
+    draws, mean, sd = 40_000, 0.3, np.array([1.2, 0.7, 0.0])
+    z = rng.standard_normal((3, draws))
+    benefit = np.stack([np.zeros(draws), mean + sd @ z], axis=1)
+    groups = {"hbm_growth": np.array([0]), "order_time": np.array([1]), "porting_rate": np.array([2])}
+
+    def exact(width: float) -> float:
+        return float(mean * norm.cdf(mean / width) + width * norm.pdf(mean / width) - mean)
+
+    everything, rows = worth_knowing(z, benefit, np.eye(3), groups, keep=3)
+    assert everything == pytest.approx(exact(float(np.hypot(1.2, 0.7))), abs=0.02)
+    worth = {r["fact"]: r["worth"] for r in rows}
+    assert worth["hbm_growth"] == pytest.approx(exact(1.2), abs=0.02)
+    assert worth["order_time"] == pytest.approx(exact(0.7), abs=0.02)
+    assert worth["porting_rate"] < 0.005
+    assert rows[0]["fact"] == "hbm_growth"
+    assert rows[0]["held_by"].startswith("observations.csv: ")
+
+
+def test_where_one_choice_is_best_in_every_future_no_fact_is_worth_anything() -> None:
+    z = np.random.default_rng(10).standard_normal((2, 200))
+    benefit = np.stack([z[0], z[0] + 1], axis=1)
+    assert worth_knowing(z, benefit, np.eye(2), singles(2)) == (0.0, [])
 
 
 def test_variance_that_knowing_removes() -> None:

@@ -230,7 +230,7 @@ Examples:
   forkpoint decide               scenarios by the ratio of usable compute in 2030
   forkpoint decide as-it-was full-embargo h20-with-15-percent --goal "max compute_ratio"
   forkpoint decide no-controls full-embargo --goal "domestic_share_units<=0.5" --at 2028
-  forkpoint decide as-it-was no-controls --facts      which facts would be worth knowing before choosing"""
+  forkpoint decide full-embargo enforcement-crackdown --facts    facts worth knowing before choosing"""
 )
 @click.argument("policies", metavar="[SCENARIO]...", nargs=-1)
 @click.option("--goal", "goals", multiple=True, help="'max OUTPUT', 'min OUTPUT', 'OUTPUT>=NUMBER', 'OUTPUT<=NUMBER'.")
@@ -291,22 +291,22 @@ def _facts(goals: list[Any], values: list[Any], z: Any, posterior: str, *, as_js
         whole, rows = worth_knowing(z, goal.direction * one.T, covariance, groups())
         found += [{"goal": goal.output, **r, "worth_of_all": whole} for r in rows]
         if not (as_json or as_csv):
-            shown = [
-                {
-                    "fact": r["fact"],
-                    "worth": f"{r['worth']:.3g}",
-                    "of all": f"{r['of_all']:.0%}",
-                    "held by": r["held_by"],
-                }
-                for r in rows
-            ]
-            note = (
-                f"Knowing everything would be worth {whole:.3g}: how much better the best choice would be on average. "
-            )
-            note += "A fact's worth is judged on futures that were not used to learn from it."
-            emit_table(shown, title=f"Facts worth knowing before choosing by {goal.output}", note=note)
+            _print_facts(goal.output, whole, rows)
     if as_json or as_csv:
         emit_table(found, as_json=as_json, as_csv=as_csv)
+
+
+def _print_facts(output: str, whole: float, rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        console().print(f"{output}: one policy is best in every future; no fact is worth anything for this choice")
+        return
+    shown = [
+        {"fact": r["fact"], "worth": f"{r['worth']:.3g}", "of all": f"{r['of_all']:.0%}", "held by": r["held_by"]}
+        for r in rows
+    ]
+    note = f"Knowing everything is worth {whole:.3g}: how much better the best choice in each future is on average. "
+    note += "A fact's worth is judged on futures that were not used to learn from it."
+    emit_table(shown, title=f"Facts worth knowing before choosing by {output}", note=note)
 
 
 def _only(output: str) -> Any:

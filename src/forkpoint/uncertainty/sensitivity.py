@@ -200,15 +200,16 @@ def sobol(
     return sorted(shares, key=lambda s: (s.name == REST, -(s.total or 0.0)))
 
 
-def smooth_on(phi: Floats, y: Floats, degree: int = 3) -> Floats:
+def smooth_on(phi: Floats, y: Floats, degree: int = 3, *, seen: NDArray[np.bool_] | None = None) -> Floats:
     """E[y | phi] at every draw: polynomial regression of ``y`` (draw[, choice]) on parameters ``phi`` (parameter, draw)
-    with powers of each and products of pairs where there are few."""
+    with powers of each and products of pairs where there are few; fitted to the draws ``seen`` (all unless told)."""
     scaled = (phi - phi.mean(axis=1, keepdims=True)) / np.maximum(phi.std(axis=1, keepdims=True), 1e-12)
     terms = [np.ones(phi.shape[1]), *(row**power for row in scaled for power in range(1, degree + 1))]
     if len(scaled) <= 6:
         terms += [scaled[i] * scaled[j] for i in range(len(scaled)) for j in range(i)]
     design = np.stack(terms, axis=1)
-    return np.asarray(design @ np.linalg.lstsq(design, y, rcond=None)[0])
+    fitted = slice(None) if seen is None else seen
+    return np.asarray(design @ np.linalg.lstsq(design[fitted], y[fitted], rcond=None)[0])
 
 
 def evppi(benefit: Floats, phi: Floats) -> float:
@@ -218,6 +219,39 @@ def evppi(benefit: Floats, phi: Floats) -> float:
     """
     known = smooth_on(phi, benefit)
     return float(max(known.max(axis=1).mean() - known.mean(axis=0).max(), 0.0))
+
+
+def worth_knowing(
+    z: Floats, benefit: Floats, covariance: Floats, groups: Groups, *, keep: int = 8
+) -> tuple[float, list[dict[str, Any]]]:
+    """What facts are worth before choosing among ``benefit`` (draw, choice), in its unit, the most valuable first.
+
+    The first number is the worth of knowing everything. A fact's worth is what choosing by it brings on draws that
+    were not used to learn how (two halves in turn), so that noise is worth nothing. Candidates are the parameters that
+    a straight line picks out for the lead of the choice that is best on average.
+    """
+    known = np.isfinite(benefit).all(axis=1)
+    z, benefit = z[:, known], benefit[known]
+    best = int(np.argmax(benefit.mean(axis=0)))
+    all_of_it = float(benefit.max(axis=1).mean() - benefit[:, best].mean())
+    if all_of_it <= 0:
+        return 0.0, []
+    lead = benefit[:, best] - np.delete(benefit, best, axis=1).max(axis=1)
+    chosen = screen(fit_line(z, lead), covariance, groups, keep)
+    rows: list[dict[str, Any]] = []
+    for name in (n for n in chosen if n != REST):
+        worth = max(_choosing_by(z[groups[name]], benefit) - float(benefit[:, best].mean()), 0.0)
+        rows.append({"fact": name, "worth": worth, "of_all": worth / all_of_it, **where_held(name)})
+    return all_of_it, sorted(rows, key=lambda r: -r["worth"])
+
+
+def _choosing_by(phi: Floats, benefit: Floats) -> float:
+    """Mean benefit of choosing what is expected to be best given ``phi``, learnt on one half of the draws each time."""
+    half, brought = np.arange(len(benefit)) % 2 == 0, []
+    for seen in (half, ~half):
+        expected = smooth_on(phi, benefit, seen=seen)[~seen]
+        brought.append(benefit[~seen][np.arange((~seen).sum()), expected.argmax(axis=1)])
+    return float(np.concatenate(brought).mean())
 
 
 def variance_known(y: Floats, phi: Floats) -> float:
