@@ -258,7 +258,7 @@ def test_results_are_labelled():
         ({"step": -1.0}, "a run needs step > 0 and stop ≥ start"),
         ({"step": float("nan")}, "step=nan is not a finite number"),
         ({"method": "heun"}, "method is 'euler' or 'rk4', not 'heun'"),
-        ({"engine": "fortran"}, "engine is 'numpy' or 'jax', not 'fortran'"),
+        ({"engine": "fortran"}, "engine is 'numpy', 'jax' or 'llvm', not 'fortran'"),
         ({"save_every": 5}, "save_every=5 does not divide the 32 steps"),
         ({"outputs": ["costs"]}, "no stock, flow, auxiliary or series is called 'costs'; did you mean cost"),
         ({"levers": {"growht": 1.0}}, "no parameter or series is called 'growht'; did you mean growth"),

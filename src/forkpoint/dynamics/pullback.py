@@ -31,7 +31,7 @@ from forkpoint.dynamics.simulate_llvm import (
     require_draws,
     shape_key,
 )
-from forkpoint.errors import InputError
+from forkpoint.errors import InputError, UnknownName
 
 Array: TypeAlias = NDArray[np.float64]
 Pull: TypeAlias = Callable[[Array], dict[str, Array]]
@@ -49,11 +49,12 @@ class Program:
 
 
 class Pullback:
-    """Paths of single elements of a model over draws, and their derivatives by the drawn parameters.
+    """Paths of single elements of a model over draws, and their derivatives by what is drawn.
 
     ``plan``: the run, with any draws of the parameters that are free; ``drawn_names``: these (default: those with more
-    than one draw). Raises InputError for a run without draws, by another method than Euler's, that does not keep every
-    step, or with drawn parameters that move over time; ModelError for an operation without a derivative.
+    than one draw). Stocks whose initial values have more than one draw are free, too. Raises InputError for a run
+    without draws, by another method than Euler's, that does not keep every step, or with drawn values that move over
+    time; ModelError for an operation without a derivative.
     """
 
     def __init__(self, plan: Plan, elements: Sequence[Element], drawn_names: frozenset[str] | None = None) -> None:
@@ -61,20 +62,28 @@ class Pullback:
         if plan.save_every != 1:
             raise InputError("a derivative needs every step: give save_every=1")
         self.plan, self.outputs = plan, len(elements)
-        self.program = program_of(plan, tuple(elements), differing(plan, drawn_names))
+        drawn = differing(plan, drawn_names)
+        self.program = program_of(plan, tuple(elements), drawn)
         step = self.program.step
         if step.sizes["path"]:
-            raise InputError("no derivative by drawn parameters that move over time")
+            raise InputError("no derivative by drawn values that move over time")
         self.memory = memory_of(step, plan)
         numbers, shape = step.layout["drawn"], plan.model.shape
-        self.slots = {n: (numbers[k], math.prod(shape(n)), shape(n)) for n, k in step.inputs.items() if k in numbers}
+        known = {**step.inputs, **step.given}
+        self.slots = {n: (numbers[k], math.prod(shape(n)), shape(n)) for n, k in known.items() if k in numbers}
+        self.free = {n: shape(n) for n in sorted(drawn | set(self.slots))}
+        """Parameters and stocks with their shapes; those without a slot do not reach the elements."""
 
     def __call__(self, values: Mapping[str, Array]) -> tuple[Array, Pull]:
         """Paths (element, time, draw) at parameters' draws (dimensions, draw), and what pulls weights of them back.
 
         The second is a function from weights, shaped as the paths, to {parameter: (dimensions, draw)}: the derivative
-        of each draw's weighted sum of paths. A free parameter that ``values`` leaves out keeps the plan's.
+        of each draw's weighted sum of paths; NaN in a draw where it has none (the root of zero) or whose run fails.
+        A free parameter that ``values`` leaves out keeps the plan's first draw. Raises UnknownName for one not free.
         """
+        for name in values:
+            if name not in self.free:
+                raise UnknownName("free parameter", name, self.free)
         draws = next(iter(values.values())).shape[-1]
         memory = self._placed(values, draws)
         program, count = self.program, self.plan.grid.count
@@ -97,8 +106,10 @@ class Pullback:
                 bar, sums = np.zeros((size, LANES)), np.zeros((program.sums, LANES))
                 program.back(*memory.block(low), trail, kept, rows, bar, sums, count)
                 slopes[:, low : low + LANES] = sums[program.sums - len(slopes) :]
-            found = slopes[:, :draws]
-            return {n: found[first : first + size].reshape(*s, -1) for n, (first, size, s) in self.slots.items()}
+            pulled = {n: np.zeros((*s, draws)) for n, s in self.free.items()}
+            for name, (first, length, s) in self.slots.items():
+                pulled[name] = slopes[first : first + length, :draws].reshape(*s, draws)
+            return pulled
 
         return paths[..., :draws], pull
 
@@ -166,7 +177,7 @@ def _add_finish(step: ScalarStep, once: list[Symbol], code: Code) -> None:
     graph = step.graph
     weights = [(s, graph.input("bar", n)) for n, s in enumerate(step.start)]
     weights += [(s, graph.input("sum", n)) for n, s in enumerate(once)]
-    found = cotangents(graph, weights, [])
+    found = cotangents(graph, weights, chosen=True)
     stored: dict[int, list[tuple[str, int]]] = {}
     roots = []
     for slot in range(step.sizes["drawn"]):

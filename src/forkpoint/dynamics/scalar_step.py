@@ -6,7 +6,7 @@ of five places are read:
 - ``fixed``: values of the run that all draws share (parameters, and everything computed from them alone);
 - ``timed``: values of one moment that all draws share (time, series, and everything computed from them alone);
 - ``drawn``: values of one draw that hold for the whole run (drawn parameters, constants computed from them);
-- ``path``: values of one draw at one moment (parameters that are drawn and moved by a dated lever);
+- ``path``: values of one draw at one moment (drawn series, drawn parameters moved by a dated lever, drawn held paths);
 - ``state``: the stocks.
 
 What draws share is computed by NumPy, once, and does not appear in the expressions.
@@ -87,24 +87,26 @@ def scalar_step(plan: Plan, drawn: frozenset[str], outputs: Sequence[Element]) -
     held = {link: recorder.input(_first(path[0, 0], plan), TIMED) for link, path in plan.held.items()}
     given = {n: recorder.input(_first(v, plan), FIXED) for n, v in plan.initial.items()}
     try:
-        constants = {**inputs}
-        for equation in system.constants:
-            constants[equation.name] = equation(constants)
-        begin = {**constants, **given}
-        for equation in system.initials:
-            if equation.name not in begin:
-                begin[equation.name] = equation(begin)
-        first = {n: recorder.operand(begin[n]) for n in system.stocks}
-        stocks = {n: recorder.input(np.broadcast_to(r.sample, model.shape(n))[()], STATE) for n, r in first.items()}
-        values: Values = {**constants, **stocks}
-        system.evaluate_into(values, held or None)
-        rates = system.rates(values, held or None)
-        changes = {n: recorder.operand(r * inputs["time_step"]) for n, r in rates.items()}
-        wanted = {n: recorder.operand(values[n]) for n in dict.fromkeys(name for name, _ in outputs)}
+        with np.errstate(all="ignore"):  # a sample may leave the plain numbers; a run says so where it matters
+            constants = {**inputs}
+            for equation in system.constants:
+                constants[equation.name] = equation(constants)
+            begin = {**constants, **given}
+            for equation in system.initials:
+                if equation.name not in begin:
+                    begin[equation.name] = equation(begin)
+            first = {n: recorder.operand(begin[n]) for n in system.stocks}
+            stocks = {n: recorder.input(np.broadcast_to(r.sample, model.shape(n))[()], STATE) for n, r in first.items()}
+            values: Values = {**constants, **stocks}
+            system.evaluate_into(values, held or None)
+            rates = system.rates(values, held or None)
+            changes = {n: recorder.operand(r * inputs["time_step"]) for n, r in rates.items()}
+            wanted = {n: recorder.operand(values[n]) for n in dict.fromkeys(name for name, _ in outputs)}
     except Unrecordable as error:
         raise ModelError(f"the model cannot be compiled: {error}") from error
     differing = {inputs[n].node.number for n in drawn if n in inputs}
     differing |= {r.node.number for n, r in given.items() if plan.initial[n].shape[-1] > 1}
+    differing |= {r.node.number for link, r in held.items() if plan.held[link].shape[-1] > 1}
     unrolled = _Unroller(recorder.nodes, differing)
 
     def elements(of: Mapping[str, Any], name: str) -> Symbols:

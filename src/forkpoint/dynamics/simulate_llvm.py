@@ -7,9 +7,9 @@ only the rest runs at every step, without arrays or memory for what an expressio
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -64,8 +64,11 @@ class Memory:
 def execute(plan: Plan, workers: int = 1) -> tuple[Values, Values, Values]:
     """Run draws: saved outputs, final stocks, and the lowest value of every stock that must not be negative.
 
-    Raises InputError for a run without draws or by another method than Euler's.
+    A run without draws goes as one draw. Raises InputError for another method than Euler's and for complex values.
     """
+    if plan.draws is None:
+        first, last, least = ({n: v[..., 0] for n, v in part.items()} for part in execute(_as_one_draw(plan), workers))
+        return first, last, least
     model = plan.model
     elements = [(n, place) for n in plan.outputs for place in range(_size(plan, n))]
     paths, stocks, lowest = simulate(plan, elements, workers)
@@ -75,15 +78,25 @@ def execute(plan: Plan, workers: int = 1) -> tuple[Values, Values, Values]:
     return saved, final, {n: v for n, v in low.items() if model.stocks[n].non_negative}
 
 
+def _as_one_draw(plan: Plan) -> Plan:
+    def with_axis(values: Mapping[Any, Any]) -> dict[Any, Any]:
+        return {n: np.asarray(v)[..., None] for n, v in values.items()}
+
+    inputs = replace(plan.inputs, fixed=with_axis(plan.inputs.fixed), varying=with_axis(plan.inputs.varying))
+    return replace(plan, inputs=inputs, initial=with_axis(plan.initial), held=with_axis(plan.held), draws=1)
+
+
 def simulate(
     plan: Plan, elements: Sequence[Element], workers: int = 1, drawn_names: frozenset[str] | None = None
 ) -> tuple[Array, Array, Array]:
     """Paths (element, time, draw) of single elements, final stocks (stock element, draw) and the lowest they reached.
 
     ``drawn_names``: inputs that draws vary (default: those with more than one draw); each set has its own code.
-    Raises InputError for a run without draws or by another method than Euler's.
+    Raises InputError for a run without draws, by another method than Euler's, or with complex values.
     """
     require_draws(plan)
+    if workers < 1:
+        raise InputError(f"workers is at least 1, got {workers}")
     program = program_of(plan, tuple(elements), drawn_names)
     memory = memory_of(program.step, plan)
     points, size = len(plan.saved_times), len(program.step.following)
@@ -108,9 +121,15 @@ def simulate(
 
 
 def require_draws(plan: Plan) -> None:
-    """Raises InputError for a run without draws or by another method than Euler's."""
-    if plan.draws is None or plan.method != "euler":
-        raise InputError("the LLVM engine runs draws by Euler's method: give draws=, or take another engine")
+    """Raises InputError for a run without draws, by another method than Euler's, or with complex values."""
+    if plan.method != "euler":
+        raise InputError("the LLVM engine runs by Euler's method: give method='euler', or take another engine")
+    if plan.draws is None:
+        raise InputError("paths of single elements are computed over draws: give draws=")
+    for values in (plan.inputs.fixed, plan.inputs.varying, plan.initial, plan.held):
+        for name, value in values.items():
+            if np.iscomplexobj(value):
+                raise InputError(f"'{name}' is complex: the LLVM engine computes real numbers; take engine='numpy'")
 
 
 def program_of(plan: Plan, elements: tuple[Element, ...], drawn: frozenset[str] | None = None) -> Program:
@@ -132,8 +151,9 @@ def differing(plan: Plan, named: frozenset[str] | None) -> frozenset[str]:
 
 def shape_key(plan: Plan, kind: str, elements: tuple[Element, ...], drawn: frozenset[str]) -> Any:
     """What plans that share compiled code have in common."""
-    drawn_starts = frozenset(n for n, v in plan.initial.items() if v.shape[-1] > 1)
-    return kind, elements, drawn, drawn_starts, frozenset(plan.inputs.varying), frozenset(plan.held), *plan.initial
+    given = (*plan.initial.items(), *plan.held.items())
+    own: frozenset[Any] = drawn | {n for n, v in given if v.shape[-1] > 1}
+    return kind, elements, own, frozenset(plan.inputs.varying), frozenset(plan.held), frozenset(plan.initial)
 
 
 def _compiled(step: ScalarStep) -> Program:

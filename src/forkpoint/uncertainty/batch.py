@@ -54,7 +54,8 @@ class Batch:
         failed = ~np.isfinite(paths.sum(axis=(0, 1))) | ~np.isfinite(stocks.sum(axis=0))
         for rows in self._guarded:
             low = lowest[rows].min(axis=0)
-            failed |= low < -NEGATIVE * np.nanmax(np.abs(stocks[rows]), initial=0.0, where=np.isfinite(stocks[rows]))
+            # Each draw by its own size, so that what fails does not depend on the draws beside it.
+            failed |= low < -NEGATIVE * np.maximum(np.abs(stocks[rows]).max(axis=0, initial=0.0), np.abs(low))
         paths[..., failed] = np.nan
         return paths
 

@@ -7,7 +7,7 @@ nothing disappears. Truth values are symbols too; `TRUTHS` names the operations 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -80,7 +80,7 @@ class Graph:
         if operation in FOLD and all(o.operation == "constant" for o in operands):
             try:
                 return self.constant(FOLD[operation](*(o.number for o in operands)))
-            except (ArithmeticError, ValueError):
+            except (ArithmeticError, TypeError, ValueError):  # TypeError: a complex power
                 return None
         first, last = operands[0], operands[-1]
         match operation:
@@ -123,14 +123,14 @@ def is_number(symbol: Symbol, value: float) -> bool:
     return symbol.operation == "constant" and symbol.number == value
 
 
-def in_order(roots: Iterable[Symbol]) -> list[Symbol]:
-    """Every symbol below the roots, operands first."""
+def in_order(roots: Iterable[Symbol], known: Container[int] = ()) -> list[Symbol]:
+    """Every symbol below the roots, operands first; those ``known`` (ids) and what only they need are left out."""
     done: dict[int, Symbol] = {}
     for root in roots:
         stack: list[tuple[Symbol, bool]] = [(root, False)]
         while stack:
             symbol, expanded = stack.pop()
-            if id(symbol) in done:
+            if id(symbol) in done or id(symbol) in known:
                 continue
             if expanded:
                 done[id(symbol)] = symbol

@@ -1,8 +1,9 @@
 """The reverse derivative of scalar expressions: how much a weighted sum of results changes with each input.
 
 Every operation passes the cotangent of its result on to its operands, results first (Griewank & Walther 2008, §3.2).
-At a kink (maximum, minimum, absolute value, a choice) the derivative is that of the side taken; floor and ceiling have
-none.
+At a kink (maximum, minimum, absolute value, a choice) the derivative is that of the side taken; that of floor and
+ceiling is zero. What only the other side of a choice needs passes nothing on, even where its own derivative is infinite
+(the quotient in ``where(x > 0, a / x, 0)`` at zero).
 """
 
 from __future__ import annotations
@@ -12,14 +13,24 @@ from collections.abc import Mapping, Sequence
 from forkpoint.dynamics.emit.symbols import Graph, Symbol, in_order
 from forkpoint.errors import ModelError
 
+CHOICES = ("select", "max", "min")
+SINGULAR = ("div", "log", "log1p", "pow", "sqrt", "exp", "expm1", "tan", "asin", "acos", "sinh", "cosh")
+"""Operations whose value or derivative is infinite somewhere."""
 
-def cotangents(graph: Graph, weights: Sequence[tuple[Symbol, Symbol]], stop: Sequence[Symbol]) -> Mapping[int, Symbol]:
+
+def cotangents(
+    graph: Graph, weights: Sequence[tuple[Symbol, Symbol]], stop: Sequence[Symbol] = (), *, chosen: bool = False
+) -> Mapping[int, Symbol]:
     """Cotangents (by id) of every symbol that ends a path: inputs, and those named in ``stop``.
 
-    ``weights``: results with their own cotangents. Raises ModelError for an operation without a derivative.
+    ``weights``: results with their own cotangents; ``chosen``: these come from choices, and may be zero for that.
+    Raises ModelError for an operation without a derivative.
     """
     found: dict[int, Symbol] = {}
     ends = {id(s) for s in stop}
+    order = in_order([result for result, _ in weights])
+    guarded = _guarded(order, set() if chosen else {id(result) for result, _ in weights}, ends)
+    zero = graph.constant(0.0)
 
     def pass_on(symbol: Symbol, cotangent: Symbol) -> None:
         known = found.get(id(symbol))
@@ -27,10 +38,33 @@ def cotangents(graph: Graph, weights: Sequence[tuple[Symbol, Symbol]], stop: Seq
 
     for result, weight in weights:
         pass_on(result, weight)
-    for symbol in reversed(in_order([result for result, _ in weights])):
-        if id(symbol) in found and id(symbol) not in ends and symbol.operation != "input":
-            for operand, cotangent in _passed(graph, symbol, found[id(symbol)]):
-                pass_on(operand, cotangent)
+    for symbol in reversed(order):
+        bar = found.get(id(symbol))
+        if bar is None or id(symbol) in ends or symbol.operation == "input":
+            continue
+        for operand, cotangent in _passed(graph, symbol, bar):
+            if id(symbol) in guarded:
+                cotangent = graph.apply("select", graph.apply("ne", bar, zero), cotangent, zero)
+            pass_on(operand, cotangent)
+    return found
+
+
+def _guarded(order: Sequence[Symbol], plain: set[int], ends: set[int]) -> set[int]:
+    """Symbols (by id) whose derivative may be infinite while their cotangent is zero, as another side is chosen.
+
+    ``plain``: results that are reached without a choice.
+    """
+    for symbol in reversed(order):
+        if id(symbol) in plain and id(symbol) not in ends and symbol.operation not in CHOICES:
+            plain |= {id(o) for o in symbol.operands}
+    found: set[int] = set()
+    for symbol in order:
+        if id(symbol) in plain or symbol.operation in CHOICES:
+            continue
+        divisor = symbol.operands[-1] if symbol.operation == "div" else None
+        singular = symbol.operation in SINGULAR and (divisor is None or divisor.operation != "constant")
+        if singular or any(id(o) in found for o in symbol.operands):
+            found.add(id(symbol))
     return found
 
 
@@ -84,17 +118,30 @@ def _passed(graph: Graph, symbol: Symbol, bar: Symbol) -> list[tuple[Symbol, Sym
             return [(a, times(bar, apply("cos", a)))]
         case "cos":
             return [(a, apply("neg", times(bar, apply("sin", a))))]
+        case "tan":
+            return [(a, times(bar, apply("add", one, times(symbol, symbol))))]
+        case "atan":
+            return [(a, apply("div", bar, apply("add", one, times(a, a))))]
+        case "asin" | "acos":
+            slope = apply("div", bar, apply("sqrt", apply("sub", one, times(a, a))))
+            return [(a, slope if symbol.operation == "asin" else apply("neg", slope))]
+        case "sinh":
+            return [(a, times(bar, apply("cosh", a)))]
+        case "cosh":
+            return [(a, times(bar, apply("sinh", a)))]
     raise ModelError(f"the model has no derivative: it uses '{symbol.operation}'")
 
 
 def _power(graph: Graph, symbol: Symbol, bar: Symbol) -> list[tuple[Symbol, Symbol]]:
-    """Base: b a^(b − 1); exponent: a^b ln a, zero where the base is zero."""
+    """Base: b a^(b − 1), zero where b is; exponent: a^b ln a, zero where the base is not positive."""
     apply = graph.apply
     a, b = symbol.operands
-    lower = apply("pow", a, apply("sub", b, graph.constant(1.0)))
-    found = [(a, apply("mul", bar, apply("mul", b, lower)))]
+    zero, one = graph.constant(0.0), graph.constant(1.0)
+    slope = apply("mul", b, apply("pow", a, apply("sub", b, one)))
     if b.operation != "constant":
-        zero, one = graph.constant(0.0), graph.constant(1.0)
+        slope = apply("select", apply("ne", b, zero), slope, zero)
+    found = [(a, apply("mul", bar, slope))]
+    if b.operation != "constant":
         positive = apply("gt", a, zero)
         logarithm = apply("log", apply("select", positive, a, one))
         found.append((b, apply("mul", bar, apply("mul", symbol, logarithm))))

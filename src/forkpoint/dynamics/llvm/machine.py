@@ -9,8 +9,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from forkpoint.dynamics.extras import load
+from forkpoint.errors import InputError
 from forkpoint.files import write_atomically
+
+OPTIMISE = 2
+"""LLVM's optimisation level."""
+_DIGEST = hashlib.sha256().digest_size
 
 
 @cache
@@ -21,7 +28,7 @@ def target() -> Any:
     llvm.initialize_native_asmprinter()
     features = llvm.get_host_cpu_features().flatten()
     return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=features, opt=2, reloc="pic", codemodel="small"
+        cpu=llvm.get_host_cpu_name(), features=features, opt=OPTIMISE, reloc="pic", codemodel="small"
     )
 
 
@@ -45,18 +52,20 @@ class Compiled:
 
     def __call__(self, *arguments: Any) -> None:
         """Call it with arrays (contiguous, of doubles), then whole numbers."""
-        self._function(*(a if isinstance(a, int) else a.ctypes.data for a in arguments))
+        self._function(*(a.ctypes.data if isinstance(a, np.ndarray) else int(a) for a in arguments))
 
 
 def object_code(text: str) -> bytes:
-    """Object code of a module's text, from the cache where it is known."""
+    """Object code of a module's text, from the cache where it is known and whole."""
     llvm = load("llvmlite.binding")
-    about = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten(), llvm.llvm_version_info, text)
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "forkpoint" / "llvm"
-    path = home / f"{hashlib.sha256(repr(about).encode()).hexdigest()}.o"
+    about = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten(), llvm.llvm_version_info, OPTIMISE, text)
     try:
-        return path.read_bytes()
-    except OSError:
+        path = cache_folder() / hashlib.sha256(repr(about).encode()).hexdigest()
+        known = path.read_bytes()
+        # Damaged object code would crash the process: the file starts with the digest of what follows.
+        if known[:_DIGEST] == hashlib.sha256(known[_DIGEST:]).digest():
+            return known[_DIGEST:]
+    except (OSError, RuntimeError):
         pass
     module = llvm.parse_assembly(text)
     module.verify()
@@ -65,8 +74,13 @@ def object_code(text: str) -> bytes:
     passes.run(module, llvm.create_pass_builder(target(), llvm.create_pipeline_tuning_options()))
     code = bytes(target().emit_object(module))
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, code)
-    except OSError:
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        write_atomically(path, hashlib.sha256(code).digest() + code)
+    except (OSError, RuntimeError, InputError):
         pass  # a cache that cannot be written costs time, no result
     return code
+
+
+def cache_folder() -> Path:
+    """Where object code is kept. Raises RuntimeError where the user has no home."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "forkpoint" / "llvm"

@@ -1,7 +1,8 @@
 """Exponential, logarithm, power and hyperbolic tangent of a vector of draws, as LLVM functions in double precision.
 
 LLVM has no vector versions of its own, and calling the C library lane by lane costs more than the rest of a model.
-Each is within 4 units in the last place of the exact value (the power: 4 + |y ln x|); results below 10^-307 are zero.
+Each is within 4 units in the last place of the exact value (the power: 4 + |y ln x|), with NumPy's results for zero,
+infinity and what is undefined. Numbers below 2^-1022 (2.2e-308) count as zero, results below 10^-307 are zero.
 
 - e^x = 2^k e^r with k = round(x / ln 2) and |r| ≤ ln 2 / 2, e^r by its Taylor series to r^13 (remainder 4e-18);
 - ln x = k ln 2 + 2 artanh(s) with x = 2^k (1 + f), s = f / (2 + f), |s| ≤ 0.172, its series to s^21 (2e-17);
@@ -147,9 +148,21 @@ def _tanh(lines: Lines, x: str) -> str:
 
 def _power() -> str:
     lines = Lines()
-    logarithm = lines.add(f"call {VECTOR} @log8({VECTOR} %x)")
+    size = lines.add(f"call {VECTOR} @llvm.fabs.v{LANES}f64({VECTOR} %x)")
+    logarithm = lines.add(f"call {VECTOR} @log8({VECTOR} {size})")
     product = lines.operation("mul", logarithm, "%y")
     found = lines.add(f"call {VECTOR} @exp8({VECTOR} {product})")
+    found = lines.select("oeq", size, splat(1.0), splat(1.0), found)
     found = lines.select("oeq", "%y", splat(0.0), splat(1.0), found)
+    # A negative base has whole powers only: odd ones are negative.
+    half = lines.operation("mul", "%y", splat(0.5))
+    minus = lines.add(f"fneg {VECTOR} {found}")
+    signed = lines.select("oeq", _floor(lines, half), half, found, minus)
+    signed = lines.select("oeq", _floor(lines, "%y"), "%y", signed, splat(math.nan))
+    found = lines.select("olt", "%x", splat(0.0), signed, found)
     head = f"define internal {VECTOR} @pow8({VECTOR} %x, {VECTOR} %y) #0 {{"
     return "\n".join([head, *lines.text, f"  ret {VECTOR} {found}", "}"])
+
+
+def _floor(lines: Lines, x: str) -> str:
+    return lines.add(f"call {VECTOR} @llvm.floor.v{LANES}f64({VECTOR} {x})")

@@ -48,7 +48,7 @@ class Code:
 
     def add(self, roots: Sequence[Symbol], stores: dict[int, list[tuple[str, int]]]) -> None:
         """Functions for every symbol below the roots that is not kept yet; ``stores``: where roots go (by id)."""
-        order = [s for s in in_order(roots) if s.operation != "input" and not _constant(s) and id(s) not in self.kept]
+        order = [s for s in in_order(roots, self.kept) if s.operation != "input" and not _constant(s)]
         chunks = [order[n : n + SYMBOLS_A_FUNCTION] for n in range(0, len(order), SYMBOLS_A_FUNCTION)]
         home = {id(s): n for n, chunk in enumerate(chunks) for s in chunk}
         leaves = {id(s) for n, chunk in enumerate(chunks) for s in chunk for s in s.operands if home.get(id(s), n) != n}
@@ -160,7 +160,7 @@ class _Body:
 
     def _power(self, base: Symbol, exponent: Symbol) -> str:
         x = self.value(base)
-        whole = exponent.operation == "constant" and exponent.number == int(exponent.number)
+        whole = exponent.operation == "constant" and exponent.number.is_integer()
         if not whole or abs(exponent.number) > WHOLE_POWERS:
             return self.lines.add(f"call {VECTOR} @pow8({VECTOR} {x}, {VECTOR} {self.value(exponent)})")
         found = splat(1.0)
