@@ -118,16 +118,15 @@ def test_what_a_page_needs_is_in_the_module() -> None:
     assert "import" not in module
 
 
-def test_a_computed_index_is_refused_by_name() -> None:
+def test_an_operation_without_a_scalar_form_is_refused_by_name() -> None:
     class Sector:
         level = stock(1.0, unit="1", doc="x")
         size = parameter(2.0, unit="1", doc="x")
 
         @aux()
-        def picked(level: Any, size: Any) -> Any:
-            """Takes an element by a computed place."""
-            table = f.library(level, size).asarray([1.0, 2.0, 3.0])
-            return table[(level * 0).astype(int)] if hasattr(level, "astype") else table[0]
+        def slant(level: Any, size: Any) -> Any:
+            """The long side of a triangle."""
+            return f.library(level, size).hypot(level, size)
 
-    with pytest.raises(ModelError, match=r"'picked'.*computed index"):
+    with pytest.raises(ModelError, match=r"'slant'.*numpy\.hypot"):
         to_javascript(Model(Sector, start=0.0, stop=1.0, step=1.0))

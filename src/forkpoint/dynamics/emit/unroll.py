@@ -1,18 +1,18 @@
-"""An equation taken apart: its JAX trace, array by array, as one scalar expression for every element.
+"""Equations taken apart: what they do on arrays, recorded on NumPy, as one scalar expression for every element.
 
-Elementwise and summing primitives are applied to the symbols themselves. Primitives that only move elements (reshape,
-slice, transpose, gather, …) are run by JAX on the numbers 0, 1, 2, …, which tells where every element goes. A primitive
-outside both sets raises ModelError with the equation's name.
+Elementwise and summing operations are applied to the symbols themselves. Operations that only move elements (reshape,
+slice, transpose, …) are carried out on arrays of symbols as they are on arrays of numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from forkpoint.dynamics.emit.symbols import Graph, Symbol
+from forkpoint.dynamics.recording import STATE, Node, Recorder, Unrecordable, carry_out
 from forkpoint.errors import ModelError
 
 if TYPE_CHECKING:
@@ -22,246 +22,126 @@ if TYPE_CHECKING:
 Symbols: TypeAlias = Any
 """A NumPy array of dtype object that holds symbols."""
 
-ELEMENTWISE = {
-    "add": "add", "add_any": "add", "sub": "sub", "mul": "mul", "div": "div", "neg": "neg", "pow": "pow", "max": "max",
-    "min": "min", "exp": "exp", "log": "log", "log1p": "log1p", "expm1": "expm1", "sqrt": "sqrt", "tanh": "tanh",
-    "sin": "sin", "cos": "cos", "tan": "tan", "asin": "asin", "acos": "acos", "atan": "atan", "sinh": "sinh",
-    "cosh": "cosh", "abs": "abs", "floor": "floor", "ceil": "ceil", "rem": "rem", "lt": "lt", "le": "le", "gt": "gt",
-    "ge": "ge", "eq": "eq", "ne": "ne", "and": "and", "or": "or", "not": "not",
+ARITHMETIC: dict[Any, str] = {
+    np.add: "add", np.subtract: "sub", np.multiply: "mul", np.divide: "div", np.negative: "neg", np.power: "pow",
+    np.maximum: "max", np.minimum: "min", np.exp: "exp", np.log: "log", np.log1p: "log1p", np.expm1: "expm1",
+    np.sqrt: "sqrt", np.tanh: "tanh", np.sin: "sin", np.cos: "cos", np.tan: "tan", np.arcsin: "asin",
+    np.arccos: "acos", np.arctan: "atan", np.sinh: "sinh", np.cosh: "cosh", np.absolute: "abs", np.floor: "floor",
+    np.ceil: "ceil", np.fmod: "rem", np.less: "lt", np.less_equal: "le", np.greater: "gt", np.greater_equal: "ge",
+    np.equal: "eq", np.not_equal: "ne",
 }  # fmt: skip
-"""JAX primitive → operation of a symbol."""
+"""NumPy's functions of numbers → operation of a symbol."""
 
-REDUCING = {"reduce_sum": "add", "reduce_max": "max", "reduce_min": "min", "reduce_prod": "mul", "reduce_and": "and",
-            "reduce_or": "or"}  # fmt: skip
-
-MOVING = {
-    "broadcast_in_dim", "reshape", "squeeze", "expand_dims", "transpose", "concatenate", "slice", "rev", "pad",
-    "gather", "dynamic_slice",
-    "copy", "copy_p", "split",
-}  # fmt: skip
-
-TRANSPARENT = {"stop_gradient", "optimization_barrier", "reduce_precision", "name"}
-
-CALLING = {"pjit": "jaxpr", "jit": "jaxpr", "closed_call": "call_jaxpr", "core_call": "call_jaxpr",
-           "custom_jvp_call": "call_jaxpr", "custom_vjp_call": "call_jaxpr", "custom_vjp_call_jaxpr": "fun_jaxpr",
-           "checkpoint": "jaxpr", "remat": "jaxpr", "remat2": "jaxpr"}  # fmt: skip
+LOGIC: dict[Any, str] = {np.logical_and: "and", np.logical_or: "or", np.logical_not: "not", np.bitwise_and: "and",
+                         np.bitwise_or: "or", np.invert: "not"}  # fmt: skip
 
 
 def unroll(model: Model, equation: BoundEquation, graph: Graph) -> list[Symbol]:
     """The elements of an equation's result in row-major order. Raises ModelError naming the function."""
-    from forkpoint.dynamics.simulate_jax import jax_module
-
-    jax = jax_module()
+    recorder = Recorder()
     shapes = {name: model.shape(name) if name in model.variables else () for name in equation.inputs}
-    names = list(shapes)
-    example = [jax.ShapeDtypeStruct(shapes[name], np.float64) for name in names]
+    inputs = {name: recorder.input(np.ones(shape)[()], STATE) for name, shape in shapes.items()}
+    names = {recorded.node.number: name for name, recorded in inputs.items()}
+    try:
+        with np.errstate(all="ignore"):
+            result = recorder.operand(equation(inputs))
+    except Unrecordable as error:
+        raise ModelError(f"{equation.label} cannot be written out: {error}") from error
 
-    def traced(*values: Any) -> Any:
-        return jax.numpy.asarray(equation(dict(zip(names, values, strict=True))), dtype=np.float64)
+    def given(node: Node) -> Symbols:
+        return placed(graph, names[node.number], node.shape)
 
-    closed = jax.make_jaxpr(traced)(*example)
-    inputs = [elements(graph, name, shapes[name]) for name in names]
-    (result,) = Tracer(graph, equation.label).run(closed.jaxpr, closed.consts, inputs)
-    return [graph.number(symbol) for symbol in result.reshape(-1)]
+    unrolled = Unroller(recorder.nodes, graph, given, equation.label)
+    shape = model.shape(equation.name) if equation.name in model.variables else result.shape
+    return [graph.number(s) for s in np.broadcast_to(unrolled.symbols(result.node), shape).reshape(-1)]
 
 
-def elements(graph: Graph, name: str, shape: tuple[int, ...]) -> Symbols:
-    """The elements of a variable as symbols."""
+def placed(graph: Graph, variable: str, shape: tuple[int, ...], first: int = 0) -> Symbols:
+    """The elements of a variable as inputs of a graph, from a first place on."""
     found = np.empty(int(np.prod(shape, dtype=int)), dtype=object)
-    for index in range(found.size):
-        found[index] = graph.input(name, index)
+    found[:] = [graph.input(variable, first + place) for place in range(found.size)]
     return found.reshape(shape)
 
 
-class Tracer:
-    """Interprets a jaxpr on arrays of symbols."""
+class Unroller:
+    """Takes recorded nodes apart, the operands first. ``given``: the elements of a node that comes from outside."""
 
-    def __init__(self, graph: Graph, label: str) -> None:
-        self.graph, self.label = graph, label
+    def __init__(self, nodes: Sequence[Node], graph: Graph, given: Callable[[Node], Symbols], label: str) -> None:
+        self.nodes, self.graph, self.given, self.label = nodes, graph, given, label
+        self.known: dict[int, Symbols] = {}
 
-    def run(self, jaxpr: Any, constants: Sequence[Any], inputs: Sequence[Symbols]) -> list[Symbols]:
-        """The outputs of a jaxpr for these inputs."""
-        values: dict[Any, Symbols] = dict(zip(jaxpr.constvars, map(self.constants, constants), strict=True))
-        values |= dict(zip(jaxpr.invars, inputs, strict=True))
+    def outside(self, node: Node) -> bool:
+        """Whether a node's elements are read, not computed."""
+        return node.kind == "input"
 
-        def read(atom: Any) -> Symbols:
-            return self.constants(atom.val) if hasattr(atom, "val") else values[atom]
+    def symbols(self, root: Node) -> Symbols:
+        """The elements of a node. Raises ModelError for an operation without a scalar form."""
+        queue = [root.number]
+        while queue:
+            node = self.nodes[queue[-1]]
+            inner = () if self.outside(node) else node.operands
+            waiting = [o for o in inner if o not in self.known]
+            if waiting:
+                queue += waiting
+                continue
+            queue.pop()
+            if node.number not in self.known:
+                self.known[node.number] = self._taken_apart(node)
+        return self.known[root.number]
 
-        for step in jaxpr.eqns:
-            results = self.apply(step, [read(atom) for atom in step.invars])
-            values |= dict(zip(step.outvars, results, strict=True))
-        return [read(atom) for atom in jaxpr.outvars]
+    def _taken_apart(self, node: Node) -> Symbols:
+        if node.value is not None:
+            convert: Callable[[Any], float | bool] = bool if node.boolean else float
+            return mapped(lambda item: self.graph.constant(convert(item)), np.asarray(node.value))
+        if self.outside(node):
+            found = self.given(node)
+            return mapped(self.graph.truth, found) if node.boolean else found
+        operands = [self.known[o] for o in node.operands]
+        if node.kind == "elementwise":
+            return self._elementwise(node.function, operands)
+        if node.kind == "reduce":
+            return self._reduced(node, operands[0])
+        return np.asarray(carry_out(node.kind, node.function, operands, node.arguments))
 
-    def constants(self, value: Any) -> Symbols:
-        """A constant array as symbols."""
-        array = np.asarray(value)
-        if array.dtype.kind not in "fiub":
-            raise ModelError(f"{self.label} cannot be written out: it holds a constant of type {array.dtype}")
-        convert: Callable[[Any], float | bool] = bool if array.dtype.kind == "b" else float
-        return mapped(lambda item: self.graph.constant(convert(item)), array)
+    def _elementwise(self, function: Any, operands: list[Symbols]) -> Symbols:
+        graph = self.graph
+        if function is np.where:
+            return mapped(lambda which, yes, no: _chosen(graph, which, yes, no), *operands)
+        if function is np.square:
+            return mapped(lambda a: graph.apply("mul", graph.number(a), graph.number(a)), *operands)
+        if function in LOGIC:
+            return mapped(lambda *items: graph.apply(LOGIC[function], *map(graph.truth, items)), *operands)
+        if function not in ARITHMETIC:
+            raise ModelError(f"{self.label} cannot be written out: it uses numpy.{function.__name__}")
+        return mapped(lambda *items: graph.apply(ARITHMETIC[function], *map(graph.number, items)), *operands)
 
-    def apply(self, step: Any, operands: list[Symbols]) -> list[Symbols]:
-        """The results of one primitive."""
-        name = step.primitive.name
-        if name in ELEMENTWISE:
-            return [self.elementwise(ELEMENTWISE[name], operands, step)]
-        if name in REDUCING:
-            return [self.reduced(REDUCING[name], operands[0], step.params["axes"])]
-        if name in MOVING:
-            return self.moved(step, operands)
-        if name in TRANSPARENT:
-            return operands
-        if name in CALLING:
-            inner = step.params[CALLING[name]]
-            jaxpr, constants = (inner.jaxpr, inner.consts) if hasattr(inner, "consts") else (inner, [])
-            return self.run(jaxpr, constants, operands)
-        special = getattr(self, f"on_{name}", None)
-        if special is None:
-            raise ModelError(f"{self.label} cannot be written out: it uses '{name}', which no emitter knows")
-        return [special(step.params, *operands)]
-
-    def elementwise(self, operation: str, operands: list[Symbols], step: Any) -> Symbols:
-        """One operation on every element."""
-        if operation in ("and", "or", "not") and any(a.aval.dtype != np.bool_ for a in step.invars):
-            raise ModelError(f"{self.label} cannot be written out: it combines whole numbers bit by bit")
-        return mapped(lambda *items: self.graph.apply(operation, *items), *operands)
-
-    def reduced(self, operation: str, operand: Symbols, axes: Sequence[int]) -> Symbols:
-        """Elements joined by one operation over axes."""
-        kept = [axis for axis in range(operand.ndim) if axis not in axes]
-        shape = tuple(operand.shape[axis] for axis in kept)
-        rows = operand.transpose([*kept, *axes]).reshape((int(np.prod(shape, dtype=int)), -1))
+    def _reduced(self, node: Node, operand: Symbols) -> Symbols:
+        operation = ARITHMETIC[node.function]
+        behind, keepdims = node.arguments
+        axes = [a % operand.ndim for a in behind]
+        kept = [a for a in range(operand.ndim) if a not in axes]
+        shape = tuple(1 if a in axes else operand.shape[a] for a in range(operand.ndim) if keepdims or a not in axes)
+        rows = operand.transpose([*kept, *axes]).reshape(int(np.prod([operand.shape[a] for a in kept], dtype=int)), -1)
         found = np.empty(len(rows), dtype=object)
         for index, row in enumerate(rows):
-            total = row[0]
-            for item in row[1:]:
-                total = self.graph.apply(operation, total, item)
-            found[index] = total
+            found[index] = _balanced(self.graph, operation, [self.graph.number(item) for item in row])
         return found.reshape(shape)
 
-    def moved(self, step: Any, operands: list[Symbols]) -> list[Symbols]:
-        """A primitive that only moves elements, run on their places."""
-        from forkpoint.dynamics.simulate_jax import jax_module
 
-        jnp = jax_module().numpy
-        pool: list[Symbol] = []
-        numbered = []
-        for position, (operand, atom) in enumerate(zip(operands, step.invars, strict=True)):
-            is_index = position > 0 and step.primitive.name in ("gather", "dynamic_slice")
-            if is_index:
-                numbered.append(jnp.asarray(self.whole_numbers(operand), dtype=atom.aval.dtype))
-                continue
-            places = np.arange(len(pool), len(pool) + operand.size, dtype=np.int64).reshape(operand.shape)
-            pool.extend(operand.reshape(-1))
-            numbered.append(jnp.asarray(places))
-        params = dict(step.params)
-        if "fill_value" in params:
-            params["fill_value"] = None
-        results = step.primitive.bind(*numbered, **params)
-        results = results if step.primitive.multiple_results else [results]
-        return [mapped(lambda place: self.from_pool(pool, int(place)), np.asarray(result)) for result in results]
+def _balanced(graph: Graph, operation: str, items: list[Symbol]) -> Symbol:
+    """Items joined pairwise: short chains for the processor, and rounding that grows slowly (Higham 2002, §4.2)."""
+    while len(items) > 1:
+        pairs = [graph.apply(operation, a, b) for a, b in zip(items[::2], items[1::2], strict=False)]
+        items = pairs + items[len(items) - len(items) % 2 :]
+    return items[0]
 
-    def from_pool(self, pool: list[Symbol], place: int) -> Symbol:
-        """The element at a place. Raises ModelError for one outside (a gather beyond its array)."""
-        if not 0 <= place < len(pool):
-            raise ModelError(f"{self.label} cannot be written out: it reads beyond the end of an array")
-        return pool[place]
 
-    def whole_numbers(self, operand: Symbols) -> Any:
-        """Constant indices. Raises ModelError where an index is computed."""
-        flat = list(operand.reshape(-1))
-        if any(symbol.operation != "constant" for symbol in flat):
-            raise ModelError(f"{self.label} cannot be written out: it picks elements by a computed index")
-        return np.array([symbol.number for symbol in flat]).reshape(operand.shape)
-
-    # --- primitives with parameters of their own ----------------------------------------------------------------------
-
-    def on_integer_pow(self, params: Mapping[str, Any], x: Symbols) -> Symbols:
-        """A constant whole power."""
-        exponent = self.graph.constant(float(params["y"]))
-        return mapped(lambda item: self.graph.apply("pow", item, exponent), x)
-
-    def on_square(self, params: Mapping[str, Any], x: Symbols) -> Symbols:
-        """The square."""
-        return mapped(lambda item: self.graph.apply("mul", item, item), x)
-
-    def on_rsqrt(self, params: Mapping[str, Any], x: Symbols) -> Symbols:
-        """One over the square root."""
-        one = self.graph.constant(1.0)
-        return mapped(lambda item: self.graph.apply("div", one, self.graph.apply("sqrt", item)), x)
-
-    def on_logistic(self, params: Mapping[str, Any], x: Symbols) -> Symbols:
-        """1 / (1 + e^−x)."""
-        apply, one = self.graph.apply, self.graph.constant(1.0)
-        return mapped(lambda item: apply("div", one, apply("add", one, apply("exp", apply("neg", item)))), x)
-
-    def on_sign(self, params: Mapping[str, Any], x: Symbols) -> Symbols:
-        """−1, 0 or 1."""
-        apply, zero = self.graph.apply, self.graph.constant(0.0)
-        up, down = self.graph.constant(1.0), self.graph.constant(-1.0)
-        return mapped(
-            lambda item: apply("select", apply("gt", item, zero), up,
-                               apply("select", apply("lt", item, zero), down, zero)), x)  # fmt: skip
-
-    def on_select_n(self, params: Mapping[str, Any], which: Symbols, *cases: Symbols) -> Symbols:
-        """A choice between two arrays by a truth value."""
-        if len(cases) != 2:
-            raise ModelError(f"{self.label} cannot be written out: it chooses among {len(cases)} arrays")
-        no, yes = cases
-        return mapped(lambda w, a, b: self.chosen(w, a, b), which, yes, no)
-
-    def chosen(self, which: Symbol, yes: Symbol, no: Symbol) -> Symbol:
-        """``yes`` where ``which`` holds; two truth values stay a truth value."""
-        apply, which = self.graph.apply, self.graph.truth(which)
-        if yes.is_truth and no.is_truth:
-            return apply("or", apply("and", which, yes), apply("and", apply("not", which), no))
-        return apply("select", which, self.graph.number(yes), self.graph.number(no))
-
-    def on_clamp(self, params: Mapping[str, Any], low: Symbols, x: Symbols, high: Symbols) -> Symbols:
-        """A value held between two bounds."""
-        apply = self.graph.apply
-        return mapped(lambda a, b, c: apply("min", apply("max", b, a), c), low, x, high)
-
-    def on_convert_element_type(self, params: Mapping[str, Any], x: Symbols) -> Symbols:
-        """Truth values, whole numbers and numbers into one another."""
-        kind = np.dtype(params["new_dtype"]).kind
-        if kind == "b":
-            return mapped(self.graph.truth, x)
-        if kind in "iu":
-            return mapped(self.toward_zero, x)
-        return mapped(self.graph.number, x)
-
-    def toward_zero(self, item: Symbol) -> Symbol:
-        """The whole part of a number."""
-        apply, number = self.graph.apply, self.graph.number(item)
-        if number.operation == "constant":
-            return self.graph.constant(float(int(number.number)))
-        if item.is_truth:
-            return number
-        negative = apply("lt", number, self.graph.constant(0.0))
-        return apply("select", negative, apply("ceil", number), apply("floor", number))
-
-    def on_cumsum(self, params: Mapping[str, Any], x: Symbols) -> Symbols:
-        """Running sums along an axis."""
-        axis, reverse = params["axis"], params["reverse"]
-        moved = np.moveaxis(x.copy(), axis, 0)
-        places = range(len(moved) - 2, -1, -1) if reverse else range(1, len(moved))
-        for place in places:
-            before = moved[place + 1] if reverse else moved[place - 1]
-            moved[place] = mapped(lambda a, b: self.graph.apply("add", a, b), before, moved[place])
-        return np.moveaxis(moved, 0, axis)
-
-    def on_iota(self, params: Mapping[str, Any]) -> Symbols:
-        """0, 1, 2, … along an axis."""
-        shape, axis = params["shape"], params["dimension"]
-        return self.constants(np.broadcast_to(np.arange(shape[axis]).reshape(
-            [-1 if a == axis else 1 for a in range(len(shape))]), shape).astype(float))  # fmt: skip
-
-    def on_is_finite(self, params: Mapping[str, Any], x: Symbols) -> Symbols:
-        """Whether a number is neither infinite nor undefined."""
-        # x − x is zero for every finite number, and undefined (equal to nothing) for all others.
-        apply, zero = self.graph.apply, self.graph.constant(0.0)
-        return mapped(lambda item: apply("eq", apply("sub", item, item), zero), x)
+def _chosen(graph: Graph, which: Symbol, yes: Symbol, no: Symbol) -> Symbol:
+    """``yes`` where ``which`` holds; two truth values stay a truth value."""
+    which = graph.truth(which)
+    if yes.is_truth and no.is_truth:
+        return graph.apply("or", graph.apply("and", which, yes), graph.apply("and", graph.apply("not", which), no))
+    return graph.apply("select", which, graph.number(yes), graph.number(no))
 
 
 def mapped(function: Callable[..., Symbol], *arrays: Any) -> Symbols:
