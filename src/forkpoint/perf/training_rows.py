@@ -32,8 +32,9 @@ CHIPS = 1024
 """Chips where a row states none (assumption)."""
 CAUSAL_COUNT = 2025.51
 """Date of software from which frameworks count each visible pair of tokens once: MaxText since July 2025; the printed
-FLOP/s and tokens/s of Megatron-Bridge agree with it at all lengths; NeMo's formula counted the full matrix before.
-A row that states no date is of the middle of its year."""
+FLOP/s and tokens/s of Megatron-Bridge agree with it at all lengths. NeMo's formula counted the full matrix before (that
+it changed by then is an assumption). A row that states no date is of the middle of its year.
+"""
 
 
 @dataclass(frozen=True, slots=True)
