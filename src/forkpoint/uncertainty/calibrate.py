@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 
 from forkpoint.uncertainty.evidence import Evidence
 from forkpoint.uncertainty.parameters import coordinates
+from forkpoint.uncertainty.priors import stream
 
 Floats: TypeAlias = NDArray[np.float64]
 STEP = 1e-3
 """Step of the central differences, in standard deviations of the prior: error of order STEP², far above rounding."""
 TOLERANCE = 1e-4
+STARTS = 3
 MOST_STEPS = 60
 
 
@@ -58,12 +60,35 @@ class Posterior:
         return self.mode[:, None] + self.root @ standard
 
 
-def fit(evidence: Evidence, *, progress: Callable[[int, float], None] = lambda step, misfit: None) -> Posterior:
-    """The posterior mode and its Laplace approximation. ``progress`` hears each step's misfit.
+def fit(
+    evidence: Evidence, *, starts: int = STARTS, progress: Callable[[int, float], None] = lambda step, misfit: None
+) -> Posterior:
+    """The posterior mode and its Laplace approximation: the best of several starts, the first the priors' centre.
+
+    ``progress`` hears each step's misfit. The posterior of a model with thresholds has more than one summit.
+    """
+    size = len(coordinates())
+    found = []
+    for number in range(starts):
+        begin = 0.5 * stream(number, "start of a fit").standard_normal(size) if number else np.zeros(size)
+        found.append(_climbed(evidence, begin, progress))
+    z, residuals, jacobian = min(found, key=lambda f: _misfit(f[1], f[0]))
+    return Posterior(
+        as_of=evidence.as_of,
+        names=tuple(c.name for c in coordinates()),
+        mode=z,
+        root=_root(jacobian),
+        misfit=float(residuals @ residuals),
+        prior_misfit=float(z @ z),
+        observations=evidence.count,
+    )
+
+
+def _climbed(evidence: Evidence, z: Floats, progress: Callable[[int, float], None]) -> tuple[Floats, Floats, Floats]:
+    """A summit of the posterior, with residuals and Jacobian there.
 
     Levenberg (1944), Marquardt (1963): a step is kept where it lowers ½(|residuals|² + |z|²), else damped more.
     """
-    z = np.zeros(len(coordinates()))
     damping = 1.0
     residuals, jacobian = linearise(evidence, z)
     misfit = _misfit(residuals, z)
@@ -82,15 +107,7 @@ def fit(evidence: Evidence, *, progress: Callable[[int, float], None] = lambda s
             damping *= 4
             if damping > 1e8:
                 break
-    return Posterior(
-        as_of=evidence.as_of,
-        names=tuple(c.name for c in coordinates()),
-        mode=z,
-        root=_root(jacobian),
-        misfit=float(residuals @ residuals),
-        prior_misfit=float(z @ z),
-        observations=evidence.count,
-    )
+    return z, residuals, jacobian
 
 
 def linearise(evidence: Evidence, z: Floats) -> tuple[Floats, Floats]:
