@@ -152,7 +152,7 @@ def software_efficiency(coverage: Any, efficiency_floor: Any, efficiency_ceiling
 @aux(dims=("platform",), unit="day")
 def adaptation_lag(coverage: Any, lag_uncovered: Any, lag_exponent: Any, coverage_floor: Any) -> Any:
     """Days from a model's release to its support: long where little is covered."""
-    return lag_uncovered * ((1 - coverage) + coverage_floor) ** lag_exponent
+    return lag_uncovered * (f.maximum(1 - coverage, 0.0) + coverage_floor) ** lag_exponent
 
 
 # --- Chinese model labs ---------------------------------------------------------------------------------------------

@@ -162,16 +162,21 @@ def tool_effect(tool_access: Any, tool_access_reference: Any, tool_dependence: A
 def smic_expansion(
     smic_capacity: Any,
     smic_growth: Any,
+    smic_fastest_growth: Any,
     smic_limit: Any,
     tool_effect: Any,
     capital_push: Any,
     dies_wanted: Any,
     smic_die_output_limit: Any,
 ) -> Any:
-    """Capacity grows with tools, capital and the dies that are wanted, up to what tools and clean rooms allow."""
+    """Capacity grows with tools, capital and the dies that are wanted, up to what tools and clean rooms allow.
+
+    However much capital there is, building takes its time.
+    """
     wanted = f.total(dies_wanted, over="vendor")
     pressure = wanted / (wanted + smic_die_output_limit)
-    return smic_capacity * smic_growth * tool_effect * capital_push * pressure * (1 - smic_capacity / smic_limit)
+    growth = f.smooth_minimum(smic_growth * tool_effect * capital_push * pressure, smic_fastest_growth)
+    return smic_capacity * growth * (1 - smic_capacity / smic_limit)
 
 
 @stock(unit="die")
