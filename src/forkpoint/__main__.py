@@ -1,5 +1,17 @@
 """``python -m forkpoint`` is ``forkpoint``."""
 
-from forkpoint.cli import main
+import sys
 
-main()
+
+def main() -> None:
+    """Load the command line and run it; Ctrl-C while it loads is no traceback either."""
+    try:
+        from forkpoint.cli import main as run
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(130)
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 import forkpoint.cli as command_line
+from forkpoint.__main__ import main as start
 from forkpoint.cli import COMMANDS, forkpoint, main
 from forkpoint.cli.output import print_json, to_csv, unit_words
 from forkpoint.errors import MissingExtra, RunError, UnknownName
@@ -196,3 +197,17 @@ def test_progress_shows_on_a_watched_terminal_only(monkeypatch, stream, machine,
     assert ("comparing" in stream.getvalue()) is seen
     if not seen:
         assert stream.getvalue() == ""
+
+
+def test_ctrl_c_while_the_command_line_loads_is_no_traceback(monkeypatch, capsys):
+    class Interrupted:
+        def find_spec(self, name, path=None, target=None):
+            if name == "forkpoint.cli":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "forkpoint.cli")
+    monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
+    with pytest.raises(SystemExit) as left:
+        start()
+    assert left.value.code == 130
+    assert capsys.readouterr().err == "stopped\n"
