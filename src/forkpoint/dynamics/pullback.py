@@ -78,7 +78,7 @@ class Pullback:
         """Paths (element, time, draw) at parameters' draws (dimensions, draw), and what pulls weights of them back.
 
         The second is a function from weights, shaped as the paths, to {parameter: (dimensions, draw)}: the derivative
-        of each draw's weighted sum of paths; NaN in a draw where it has none (the root of zero) or whose run fails.
+        of each draw's weighted sum of paths; not finite in a draw that has none (the root of zero) or fails.
         A free parameter that ``values`` leaves out keeps the plan's first draw. Raises UnknownName for one not free.
         """
         for name in values:

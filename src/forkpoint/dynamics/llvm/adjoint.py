@@ -1,9 +1,9 @@
 """The reverse derivative of scalar expressions: how much a weighted sum of results changes with each input.
 
 Every operation passes the cotangent of its result on to its operands, results first (Griewank & Walther 2008, §3.2).
-At a kink (maximum, minimum, absolute value, a choice) the derivative is that of the side taken; that of floor and
-ceiling is zero. What only the other side of a choice needs passes nothing on, even where its own derivative is infinite
-(the quotient in ``where(x > 0, a / x, 0)`` at zero).
+At a kink (maximum, minimum, absolute value, a choice) the derivative is that of the side taken; that of floor, ceiling
+and truth values is zero. What only the other side of a choice needs passes nothing on, even where its own derivative is
+infinite (the quotient in ``where(x > 0, a / x, 0)`` at zero).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def cotangents(
         pass_on(result, weight)
     for symbol in reversed(order):
         bar = found.get(id(symbol))
-        if bar is None or id(symbol) in ends or symbol.operation == "input":
+        if bar is None or id(symbol) in ends or symbol.operation == "input" or symbol.is_truth:
             continue
         for operand, cotangent in _passed(graph, symbol, bar):
             if id(symbol) in guarded:

@@ -6,6 +6,7 @@ import ctypes
 import hashlib
 import os
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from forkpoint.files import write_atomically
 
 OPTIMISE = 2
 """LLVM's optimisation level."""
+_numbers = count()
+"""Every library needs a name of its own, also after others are gone."""
 _DIGEST = hashlib.sha256().digest_size
 
 
@@ -42,10 +45,8 @@ class Compiled:
 
     def __init__(self, text: str, name: str, arrays: int, numbers: int) -> None:
         llvm = load("llvmlite.binding")
-        code = object_code(text)
-        key = hashlib.sha256(code).hexdigest()
-        builder = llvm.JITLibraryBuilder().add_object_img(code).add_current_process().export_symbol(name)
-        self._library = builder.link(_jit(), f"{name}-{key}-{id(self)}")
+        builder = llvm.JITLibraryBuilder().add_object_img(object_code(text)).add_current_process().export_symbol(name)
+        self._library = builder.link(_jit(), f"{name}-{next(_numbers)}")
         kinds = [ctypes.c_void_p] * arrays + [ctypes.c_int64] * numbers
         # CFUNCTYPE gives the interpreter's lock away during the call, so that threads run side by side.
         self._function = ctypes.CFUNCTYPE(None, *kinds)(self._library[name])

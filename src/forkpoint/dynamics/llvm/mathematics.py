@@ -1,8 +1,9 @@
 """Exponential, logarithm, power and hyperbolic tangent of a vector of draws, as LLVM functions in double precision.
 
 LLVM has no vector versions of its own, and calling the C library lane by lane costs more than the rest of a model.
-Each is within 4 units in the last place of the exact value (the power: 4 + |y ln x|), with NumPy's results for zero,
-infinity and what is undefined. Numbers below 2^-1022 (2.2e-308) count as zero, results below 10^-307 are zero.
+Each is within 4 units in the last place of the exact value (the power: 4 + 3 |y ln x|). Zero, infinity and what is
+undefined give NumPy's results, but a broken power of −∞ is undefined. Numbers below 2^-1022 (2.2e-308) count as zero,
+and results below 10^-307 are zero.
 
 - e^x = 2^k e^r with k = round(x / ln 2) and |r| ≤ ln 2 / 2, e^r by its Taylor series to r^13 (remainder 4e-18);
 - ln x = k ln 2 + 2 artanh(s) with x = 2^k (1 + f), s = f / (2 + f), |s| ≤ 0.172, its series to s^21 (2e-17);
