@@ -63,6 +63,7 @@ def loops_section(material: Material) -> Section:
         words("loops.told", loop=f"{n} {words.term('loop', n)}", chance=f"{row['p_strongest']:.0%}", share=_range(row))
         for n, row in list(recent.items())[:3]
     ]
+    short = [f"{n} {words.term('loop', n)} {row['p_strongest']:.0%}" for n, row in list(recent.items())[:2]]
     lead = words("loops.lead", count=len(named_loops()), strongest=words.list(told), scenario=DEFAULT,
                  version=model_version(), draws=found.kept)  # fmt: skip
     unnamed, apart = (words.list(names) or "–" for names in (cycles().missing, cycles().apart))
@@ -80,7 +81,7 @@ def loops_section(material: Material) -> Section:
             *(_diagram(acting, names, words) for names in DRAWN),
             Paragraph(words("loops.note", missing=unnamed, apart=apart), "note"),
         ],
-        summary=[lead],
+        summary=[words("loops.summary", strongest=words.list(short))],
     )
 
 
