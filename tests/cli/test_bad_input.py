@@ -118,7 +118,7 @@ BAD = [
     ("hindcast --as-of 2018-01-01", "the world starts in 2019"),
     (
         "score nothing_later.csv --as-of 2025-06-01 --draws 50",
-        "holds no figure later than 2025-06-01",
+        "nothing_later.csv holds no figure to score from 2025-06-01",
     ),
     ("score folder", "cannot read folder: Is a directory"),
     ("calibrate --out rows.csv", "'rows.csv' is a file"),
