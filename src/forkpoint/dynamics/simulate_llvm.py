@@ -94,22 +94,23 @@ def simulate(
     ``drawn_names``: inputs that draws vary (default: those with more than one draw); each set has its own code.
     Raises InputError for a run without draws, by another method than Euler's, or with complex values.
     """
-    require_draws(plan)
+    draws = require_draws(plan)
     if workers < 1:
         raise InputError(f"workers is at least 1, got {workers}")
     program = program_of(plan, tuple(elements), drawn_names)
     memory = memory_of(program.step, plan)
     points, size = len(plan.saved_times), len(program.step.following)
-    paths = np.empty((len(elements), points, memory.width))
-    stocks, lowest = np.empty((size, memory.width)), np.empty((size, memory.width))
+    paths = np.empty((len(elements), points, draws))
+    stocks, lowest = np.empty((size, draws)), np.empty((size, draws))
 
     def some(first: int, last: int) -> None:
         kept, out = np.empty((program.kept, LANES)), np.empty((points, len(elements), LANES))
         for low in range(first, last, LANES):
             now, least = np.empty((size, LANES)), np.full((size, LANES), np.inf)
             program.run(*memory.block(low), now, kept, out, *_NO_COTANGENTS, least, plan.grid.count, plan.save_every, 0)
-            here = slice(low, low + LANES)
-            paths[..., here], stocks[:, here], lowest[:, here] = out.swapaxes(0, 1), now, np.minimum(now, least)
+            here, used = slice(low, low + LANES), slice(0, draws - low)
+            paths[..., here] = out.swapaxes(0, 1)[..., used]
+            stocks[:, here], lowest[:, here] = now[:, used], np.minimum(now, least)[:, used]
 
     edges = [LANES * round(edge) for edge in np.linspace(0, memory.width // LANES, workers + 1)]
     if workers == 1:
@@ -117,11 +118,11 @@ def simulate(
     else:
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(some, edges[:-1], edges[1:]))
-    return paths[..., : plan.draws], stocks[:, : plan.draws], lowest[:, : plan.draws]
+    return paths, stocks, lowest
 
 
-def require_draws(plan: Plan) -> None:
-    """Raises InputError for a run without draws, by another method than Euler's, or with complex values."""
+def require_draws(plan: Plan) -> int:
+    """Their number. Raises InputError for a run without, by another method than Euler's, or with complex values."""
     if plan.method != "euler":
         raise InputError("the LLVM engine runs by Euler's method: give method='euler', or take another engine")
     if plan.draws is None:
@@ -130,6 +131,7 @@ def require_draws(plan: Plan) -> None:
         for name, value in values.items():
             if np.iscomplexobj(value):
                 raise InputError(f"'{name}' is complex: the LLVM engine computes real numbers; take engine='numpy'")
+    return plan.draws
 
 
 def program_of(plan: Plan, elements: tuple[Element, ...], drawn: frozenset[str] | None = None) -> Program:
