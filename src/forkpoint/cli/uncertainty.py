@@ -229,11 +229,11 @@ def _print_scores(found: list[Any]) -> None:
         {
             "as of": name,
             "figures": s.count,
-            "skill": f"{s.skill:+.2f}",
-            "50 % covers": f"{s.coverage_50:.0%}",
-            "90 % covers": f"{s.coverage_90:.0%}",
-            "bias": f"{s.signed_median_error:+.1%}",
-            "log score": f"{s.log_score:.2f}",
+            "skill": _known(s.skill, "+.2f"),
+            "50 % covers": _known(s.coverage_50, ".0%"),
+            "90 % covers": _known(s.coverage_90, ".0%"),
+            "bias": _known(s.signed_median_error, "+.1%"),
+            "log score": _known(s.log_score, ".2f"),
             "PIT tenths": " ".join(str(n) for n in s.pit_histogram),
         }
         for name, s in overall
@@ -246,3 +246,8 @@ def _print_scores(found: list[Any]) -> None:
     left = sum((Counter(s.left_out) for s in found), Counter[str]())
     for reason, count in left.most_common():
         console().print(f"not scored: {count} {reason}", style="dim")
+
+
+def _known(value: float, how: str) -> str:
+    """A number, or a dash where there is none (no figure yet, no naive rule to compare with)."""
+    return format(value, how) if value == value else "–"
