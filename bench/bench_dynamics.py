@@ -1,6 +1,6 @@
 """Speed of the engine: against the arithmetic floor of the machine, and other engines on the same exported model.
 
-python bench/bench_dynamics.py            prints three tables; BPTK-Py is compared where it is installed
+python bench/bench_dynamics.py            prints four tables; BPTK-Py is compared where it is installed
 python bench/bench_dynamics.py world      only the world model
 
 All figures are CPU seconds of one process on one core, the best of several repetitions; trust the ratios.
@@ -22,13 +22,23 @@ import numpy as np
 
 from dynamics_models import VARIED, draws, synthetic
 from forkpoint.dynamics import Model
+from forkpoint.dynamics.emit.symbols import Graph, Symbol, in_order
 from forkpoint.dynamics.gradients import gradient
-from forkpoint.dynamics.simulate import make_plan, start_values
+from forkpoint.dynamics.llvm.machine import Compiled
+from forkpoint.dynamics.llvm.mathematics import LANES
+from forkpoint.dynamics.llvm.text import Code, module, run_function
+from forkpoint.dynamics.pullback import Pullback
+from forkpoint.dynamics.scalar_step import scalar_step, standing
+from forkpoint.dynamics.simulate import make_plan
 from forkpoint.dynamics.simulate_jax import jax_module
+from forkpoint.dynamics.simulate_llvm import execute as run_alone
+from forkpoint.dynamics.simulate_llvm import places
 
 CHUNK = 128
+"""Draws in one call of the JAX engine."""
 SLOW = ("exp", "log", "pow", "div", "sqrt", "tanh")
-FREE = {"broadcast_in_dim", "reshape", "squeeze", "slice", "convert_element_type", "concatenate", "copy", "transpose"}
+CHAINS, LENGTH = 16, 12
+"""Independent chains of operations that keep the processor busy, and operations in each."""
 
 
 def cpu(function: Callable[[], Any], repeat: int = 5) -> float:
@@ -42,59 +52,51 @@ def cpu(function: Callable[[], Any], repeat: int = 5) -> float:
 
 
 def nanoseconds() -> dict[str, float]:
-    """Time of one operation on one number, on arrays in the nearest cache: what the machine can do at best."""
-    jax = jax_module()
-    jnp = jax.numpy
-    x = jnp.asarray(np.random.default_rng(0).uniform(0.5, 1.5, (8, CHUNK)))
-    kernels: dict[str, Callable[[Any], Any]] = {
-        "exp": lambda y: jnp.exp(y - 1.0), "log": lambda y: jnp.log(y + 1.0), "pow": lambda y: (y + 0.1) ** (0.1 * x),
-        "div": lambda y: x / (y + 1.0), "sqrt": lambda y: jnp.sqrt(y + x), "tanh": lambda y: jnp.tanh(y),
-        "other": lambda y: (((y * x + 0.1) * 0.7 + x) * 0.3 + 0.1) * 0.5 + x,
-    }  # fmt: skip
-    rounds, times = 3000, {}
+    """Time of one operation on one number, in compiled code on registers: what the machine can do at best."""
+    graph = Graph()
+    number = graph.constant
+    kernels: dict[str, Callable[[Symbol], Symbol]] = {
+        "exp": lambda x: graph.apply("exp", graph.apply("neg", x)),
+        "log": lambda x: graph.apply("log", graph.apply("add", x, number(2.0))),
+        "pow": lambda x: graph.apply("pow", graph.apply("add", x, number(2.0)), number(0.3)),
+        "div": lambda x: graph.apply("div", number(1.7), x),
+        "sqrt": lambda x: graph.apply("sqrt", graph.apply("add", x, number(1.0))),
+        "tanh": lambda x: graph.apply("tanh", x),
+        "other": lambda x: graph.apply("add", graph.apply("mul", x, number(0.9)), number(0.1)),  # one instruction
+    }
+    moments, times = 20_000, {}
     for name, kernel in kernels.items():
-        loop = jax.jit(lambda y, k=kernel: jax.lax.fori_loop(0, rounds, lambda i, v: k(v), y))
-        loop(x).block_until_ready()
-        seconds = cpu(lambda run=loop: run(x).block_until_ready(), 15)
-        times[name] = seconds / rounds / x.size * 1e9 / (8.0 if name == "other" else 1.0)
+        ends = []
+        for chain in range(CHAINS):
+            symbol = graph.input("state", chain)
+            for _ in range(LENGTH):
+                symbol = kernel(symbol)
+            ends.append(symbol)
+        code = Code("step", slots=CHAINS)
+        code.add(ends, places(("kept", ends)))
+        run = run_function(Code("prepare"), Code("start"), code, {"timed": 0, "path": 0}, CHAINS, 0)
+        compiled = Compiled(module([*code.text, run]), "run", arrays=10, numbers=3)
+        state, kept = np.full((CHAINS, LANES), 0.7), np.empty((code.slots, LANES))
+        lowest, none = np.zeros((CHAINS, LANES)), np.empty(0)
+        seconds = cpu(lambda c=compiled, s=state, k=kept, low=lowest, n=none:
+                      c(n, n, n, n, s, k, n, n, n, low, moments, 1, 0), 9)  # fmt: skip
+        count = moments * CHAINS * LENGTH * LANES * (2 if name == "other" else 1)
+        times[name] = seconds / count * 1e9
     return times
 
 
 def operations(model: Model) -> Counter[str]:
-    """Scalar operations in one step of one run, by kind."""
-    jax = jax_module()
-    plan = make_plan(model, draws=draws(model, 1), outputs=["price"])
-    fixed, state = start_values(plan, lambda varying: {})
-
-    def step(state: Any, fixed: Any) -> Any:
-        values = plan.system.evaluate(state, fixed, 1.0, 1.0, constants=False)
-        rates = plan.system.rates(values)
-        return {n: state[n] + 1.0 * rates[n] for n in state}
-
-    counts: Counter[str] = Counter()
-
-    def visit(jaxpr: Any) -> None:
-        narrow: dict[Any, Any] = {}
-        for equation in jaxpr.eqns:
-            if equation.primitive.name == "broadcast_in_dim":
-                narrow[equation.outvars[0]] = equation.invars[0]
-            inner = [p for p in equation.params.values() if hasattr(p, "jaxpr")]
-            for part in inner:
-                visit(part.jaxpr)
-            name = equation.primitive.name
-            if inner or name in FREE:
-                continue
-            operands = equation.invars if name.startswith("reduce") else equation.outvars
-            size = int(np.prod(operands[0].aval.shape))
-            if name == "div":
-                # Dividing many numbers by one is one division and many products.
-                divisor = int(np.prod(narrow.get(equation.invars[1], equation.invars[1]).aval.shape))
-                counts["other"] += size - divisor
-                size = divisor
-            counts[name if name in SLOW else "other"] += size
-
-    state = {n: np.broadcast_to(v, (*model.shape(n), 1)) for n, v in state.items()}
-    visit(jax.make_jaxpr(step)(state, fixed).jaxpr)
+    """Scalar operations that one step of one run cannot do without, by kind: nothing twice, nothing that stands."""
+    samples = draws(model, 2)
+    plan = make_plan(model, draws=samples, outputs=["price"])
+    step = scalar_step(plan, frozenset(samples), [])
+    stands = standing(step.following)
+    moving = [s for s in in_order(step.following) if s.operands and not stands[id(s)]]
+    counts = Counter(s.operation if s.operation in SLOW else "other" for s in moving)
+    # Dividing many numbers by one is one division and many products.
+    divisions = len({id(s.operands[1]) for s in moving if s.operation == "div"})
+    counts["other"] += counts["div"] - divisions
+    counts["div"] = divisions
     return counts
 
 
@@ -103,34 +105,54 @@ def own_speed() -> None:
     model, count = synthetic(), 4096
     states = sum(int(np.prod(model.shape(s))) for s in model.stocks)
     print(f"synthetic model: {states} states, {len(VARIED)} varied parameters, 60 steps, float64")
-    jax_module().config.update("jax_enable_compilation_cache", False)
     samples = draws(model, count)
-    first = {n: v[..., :CHUNK] for n, v in samples.items()}
-    options: dict[str, Any] = {"outputs": ["price"], "save_every": 60, "engine": "jax", "chunk": CHUNK}
-    print(f"  forward: compiled and first run in {cpu(lambda: model.run(draws=first, **options), 1):.2f} CPU-s")
-    short = {n: v[..., : 8 * CHUNK] for n, v in samples.items()}
-    speed = 8 * CHUNK / cpu(lambda: model.run(draws=short, **options), 25)
+    eight = {n: v[..., :LANES] for n, v in samples.items()}
+    options: dict[str, Any] = {"outputs": ["price"], "save_every": 60}
     each, counts = nanoseconds(), operations(model)
-    floor = 61 * sum(counts[k] * each[k] for k in counts) * 1e-9
+    floor = 60 * sum(counts[k] * each[k] for k in counts) * 1e-9
     listed = ", ".join(
-        f"{counts[k]} {k} of {each[k]:.2f} ns" for k in sorted(counts, key=lambda k: -counts[k] * each[k])
+        f"{counts[k]} {k} of {each[k]:.3f} ns" for k in sorted(counts, key=lambda k: -counts[k] * each[k])
     )
-    print(f"  arithmetic of one step: {listed}")
-    print(f"  JAX, draws last, chunk {CHUNK}: {speed:,.0f} runs/CPU-s; floor by arithmetic {1 / floor:,.0f}; "
-          f"share of the floor {speed * floor:.0%}")  # fmt: skip
-    many = 8 * CHUNK / cpu(lambda: model.run(draws=short, outputs=["price"], save_every=60), 3)
-    print(f"  NumPy over {8 * CHUNK:,} draws: {many:,.0f} runs/CPU-s; one run {cpu(model.run) * 1e3:.1f} ms")
+    print(f"  arithmetic of one step: {listed}; floor {1 / floor:,.0f} runs/CPU-s")
+    first = cpu(lambda: model.run(draws=eight, engine="llvm", **options), 1)
+    speed = count / cpu(lambda: model.run(draws=samples, engine="llvm", **options), 15)
+    share = speed * floor
+    print(f"  LLVM: compiled and first run in {first:.2f} CPU-s; {speed:,.0f} runs/CPU-s, {share:.0%} of the floor")
+    gradient_speed(model, None, eight, ["price"])
+    short = {n: v[..., : 8 * CHUNK] for n, v in samples.items()}
+    narrow = {n: v[..., :CHUNK] for n, v in samples.items()}
+    options |= {"engine": "jax", "chunk": CHUNK}
+    first = cpu(lambda: model.run(draws=narrow, **options), 1)
+    speed = 8 * CHUNK / cpu(lambda: model.run(draws=short, **options), 15)
+    print(f"  JAX, chunk {CHUNK}: compiled and first run in {first:.2f} CPU-s; {speed:,.0f} runs/CPU-s, "
+          f"{speed * floor:.0%} of the floor")  # fmt: skip
 
     def objective(values: Any) -> Any:
         return values["price"][-1].sum()
 
     compiled = cpu(lambda: gradient(model, objective, VARIED, ["price"]), 1)
-    print(f"  gradient by {len(VARIED)} parameters: compiled and first run in {compiled:.2f} CPU-s, then "
+    print(f"  JAX: gradient by {len(VARIED)} parameters: compiled and first run in {compiled:.2f} CPU-s, then "
           f"{cpu(lambda: gradient(model, objective, VARIED, ['price']), 15) * 1e3:.2f} ms")  # fmt: skip
+    many = 8 * CHUNK / cpu(lambda: model.run(draws=short, outputs=["price"], save_every=60), 3)
+    print(f"  NumPy over {8 * CHUNK:,} draws: {many:,.0f} runs/CPU-s; one run {cpu(model.run) * 1e3:.1f} ms")
+
+
+def gradient_speed(model: Model, levers: Any, values: Any, outputs: list[str]) -> None:
+    """Compile time and time of a run with its backward pass over one vector of draws."""
+    plan = make_plan(model, levers, draws=values, outputs=outputs)
+    elements = [(n, place) for n in outputs for place in range(int(np.prod(model.shape(n))))]
+
+    def there_and_back() -> None:
+        paths, pull = Pullback(plan, elements)(values)
+        pull(np.ones_like(paths))
+
+    first, then = cpu(there_and_back, 1), cpu(there_and_back, 15)
+    print(f"  LLVM: {LANES} draws and their gradient by {len(values)} parameters: compiled and first run in "
+          f"{first:.2f} CPU-s, then {then * 1e3:.2f} ms, {then / LANES * 1e3:.2f} ms a draw")  # fmt: skip
 
 
 def world_speed() -> None:
-    """The world model: a single run on NumPy against its equations one by one, and draws of all parameters on JAX."""
+    """The world model: a single run, draws of all parameters, gradients."""
     from forkpoint.dynamics.simulate import _execute
     from forkpoint.uncertainty.parameters import free_names, reference_array
     from forkpoint.world.model import world
@@ -150,18 +172,25 @@ def world_speed() -> None:
     print(f"world model: {len(model.order)} equations, {states} states, {plan.grid.count} steps")
     print(f"  NumPy: first run {first * 1e3:.0f} ms (recorded, too), then {whole * 1e3:.0f} ms; "
           f"equations one by one {slow * 1e3:.0f} ms ({slow / whole:.1f} ×)")  # fmt: skip
+    outputs = ["domestic_share_units", "nvidia_china_revenue", "largest_training_run", "technology_lead",
+               "nvidia_revenue", "compute_ratio", "standards_leadership", "smic_die_output"]  # fmt: skip
+    for named in (plan.outputs, outputs):
+        single = make_plan(model, inputs(scene), outputs=named)
+        compiled, alone = cpu(lambda p=single: run_alone(p), 1), cpu(lambda p=single: run_alone(p), 9)
+        print(f"  LLVM: one run, {len(named)} outputs, {alone * 1e3:.1f} ms (first, compiled: {compiled:.2f} CPU-s)")
     names = [n for n in free_names() if n in model.parameters]
     count, rng = 32 * CHUNK, np.random.default_rng(0)
     samples = {n: reference_array(n)[..., None] * rng.uniform(0.99, 1.01, (*model.shape(n), count)) for n in names}
     fixed = {n: v for n, v in inputs(scene).items() if n not in samples}
-    outputs = ["domestic_share_units", "nvidia_china_revenue", "largest_training_run", "technology_lead",
-               "nvidia_revenue", "compute_ratio", "standards_leadership", "smic_die_output"]  # fmt: skip
-    options: dict[str, Any] = {"outputs": outputs, "engine": "jax", "chunk": CHUNK, "on_error": "mark"}
-    jax_module().config.update("jax_enable_compilation_cache", False)
     narrow = {n: v[..., :CHUNK] for n, v in samples.items()}
-    print(f"  JAX: compiled and first run in {cpu(lambda: model.run(fixed, draws=narrow, **options), 1):.1f} CPU-s")
-    speed = count / cpu(lambda: model.run(fixed, draws=samples, **options), 2)
-    print(f"  JAX, {len(names)} parameters drawn, {len(outputs)} outputs, chunk {CHUNK}: {speed:,.0f} runs/CPU-s")
+    print(f"  {len(names)} parameters drawn, {len(outputs)} outputs at every step:")
+    for engine, number in (("llvm", count), ("jax", count // 4)):
+        options: dict[str, Any] = {"outputs": outputs, "engine": engine, "chunk": CHUNK, "on_error": "mark"}
+        some = {n: v[..., :number] for n, v in samples.items()}
+        first = cpu(lambda o=options: model.run(fixed, draws=narrow, **o), 1)
+        speed = number / cpu(lambda o=options, d=some: model.run(fixed, draws=d, **o), 5)
+        print(f"  {engine}: compiled and first run in {first:.1f} CPU-s, {speed:,.0f} runs/CPU-s")
+    gradient_speed(model, fixed, {n: v[..., :LANES] for n, v in samples.items()}, outputs)
 
 
 def gallery(name: str) -> Model:
@@ -226,9 +255,12 @@ def peers(name: str) -> None:
     own = cpu(model.run)
     rows = [("forkpoint, NumPy, one run", own),
             ("forkpoint, NumPy, 4,096 draws", cpu(lambda: model.run(draws=samples, **options)) / count)]  # fmt: skip
-    model.run(draws=samples, engine="jax", chunk=CHUNK, **options)
-    compiled = cpu(lambda: model.run(draws=samples, engine="jax", chunk=CHUNK, **options))
-    rows.append(("forkpoint, JAX, 4,096 draws", compiled / count))
+    for engine, label in (("jax", "JAX"), ("llvm", "LLVM")):
+        model.run(draws=samples, engine=engine, chunk=CHUNK, **options)
+        compiled = cpu(lambda e=engine: model.run(draws=samples, engine=e, chunk=CHUNK, **options))
+        rows.append((f"forkpoint, {label}, 4,096 draws", compiled / count))
+    model.run(engine="llvm")
+    rows.append(("forkpoint, LLVM, one run", cpu(lambda: model.run(engine="llvm"))))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.xmile"
         path.write_text(to_xmile(model), encoding="utf-8")
@@ -246,10 +278,12 @@ def peers(name: str) -> None:
 if __name__ == "__main__":
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # one core, as in a pool of one process a core
-    if "world" in sys.argv[1:]:
+    with tempfile.TemporaryDirectory() as nothing_compiled:
+        os.environ["XDG_CACHE_HOME"] = nothing_compiled
+        jax_module().config.update("jax_enable_compilation_cache", False)
+        if "world" not in sys.argv[1:]:
+            own_speed()
         world_speed()
-        sys.exit()
-    own_speed()
-    world_speed()
-    for model_name in ("bass", "lock_in"):
-        peers(model_name)
+        if "world" not in sys.argv[1:]:
+            for model_name in ("bass", "lock_in"):
+                peers(model_name)

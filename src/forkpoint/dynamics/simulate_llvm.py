@@ -56,8 +56,8 @@ class Memory:
         return int(self.drawn.shape[-1])
 
     def block(self, first: int) -> tuple[Array, Array, Array, Array]:
-        """The memory of one vector of draws."""
-        drawn, path = (np.ascontiguousarray(part[..., first : first + LANES]) for part in (self.drawn, self.path))
+        """The memory of one vector of draws, a copy of its own."""
+        drawn, path = (np.array(part[..., first : first + LANES], order="C") for part in (self.drawn, self.path))
         return self.fixed, self.timed, drawn, path
 
 
@@ -104,10 +104,15 @@ def simulate(
     stocks, lowest = np.empty((size, draws)), np.empty((size, draws))
 
     def some(first: int, last: int) -> None:
+        fixed, timed, drawn, path = memory.block(first)
         kept, out = np.empty((program.kept, LANES)), np.empty((points, len(elements), LANES))
+        now, least = np.empty((size, LANES)), np.empty((size, LANES))
+        arrays = (fixed, timed, drawn, path, now, kept, out, *_NO_COTANGENTS, least)
+        addresses = [a.ctypes.data for a in arrays]  # once: in a small model, a call costs more than its runs
         for low in range(first, last, LANES):
-            now, least = np.empty((size, LANES)), np.full((size, LANES), np.inf)
-            program.run(*memory.block(low), now, kept, out, *_NO_COTANGENTS, least, plan.grid.count, plan.save_every, 0)
+            drawn[:], path[:] = memory.drawn[:, low : low + LANES], memory.path[..., low : low + LANES]
+            least.fill(np.inf)
+            program.run(*addresses, plan.grid.count, plan.save_every, 0)
             here, used = slice(low, low + LANES), slice(0, draws - low)
             paths[..., here] = out.swapaxes(0, 1)[..., used]
             stocks[:, here], lowest[:, here] = now[:, used], np.minimum(now, least)[:, used]

@@ -52,7 +52,7 @@ class Compiled:
         self._function = ctypes.CFUNCTYPE(None, *kinds)(self._library[name])
 
     def __call__(self, *arguments: Any) -> None:
-        """Call it with arrays (contiguous, of doubles), then whole numbers."""
+        """Call it with arrays (contiguous, of doubles) or their addresses, then whole numbers."""
         self._function(*(a.ctypes.data if isinstance(a, np.ndarray) else int(a) for a in arguments))
 
 
