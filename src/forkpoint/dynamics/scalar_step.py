@@ -14,34 +14,23 @@ What draws share is computed by NumPy, once, and does not appear in the expressi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from forkpoint.dynamics.emit.symbols import Graph, Symbol, in_order
-from forkpoint.dynamics.emit.unroll import mapped
-from forkpoint.dynamics.recording import FIXED, STATE, TIMED, Node, Recorder, Unrecordable, carry_out
+from forkpoint.dynamics.emit.unroll import Symbols, Unroller, placed
+from forkpoint.dynamics.recording import FIXED, STATE, TIMED, Node, Recorder, Unrecordable
 from forkpoint.errors import ModelError
 
 if TYPE_CHECKING:
     from forkpoint.dynamics.evaluation import Link, Values
     from forkpoint.dynamics.simulate import Plan
 
-Symbols: TypeAlias = Any
-"""A NumPy array of dtype object that holds symbols."""
-
-ARITHMETIC: dict[Any, str] = {
-    np.add: "add", np.subtract: "sub", np.multiply: "mul", np.divide: "div", np.negative: "neg", np.power: "pow",
-    np.maximum: "max", np.minimum: "min", np.exp: "exp", np.log: "log", np.log1p: "log1p", np.expm1: "expm1",
-    np.sqrt: "sqrt", np.tanh: "tanh", np.sin: "sin", np.cos: "cos", np.tan: "tan", np.arcsin: "asin",
-    np.arccos: "acos", np.arctan: "atan", np.sinh: "sinh", np.cosh: "cosh", np.absolute: "abs", np.floor: "floor",
-    np.ceil: "ceil", np.fmod: "rem", np.less: "lt", np.less_equal: "le", np.greater: "gt", np.greater_equal: "ge",
-    np.equal: "eq", np.not_equal: "ne",
-}  # fmt: skip
-LOGIC: dict[Any, str] = {np.logical_and: "and", np.logical_or: "or", np.logical_not: "not", np.bitwise_and: "and",
-                         np.bitwise_or: "or", np.invert: "not"}  # fmt: skip
 Element: TypeAlias = tuple[str, int]
 """A variable and the place of one of its elements in row-major order."""
 
@@ -107,7 +96,7 @@ def scalar_step(plan: Plan, drawn: frozenset[str], outputs: Sequence[Element]) -
     differing = {inputs[n].node.number for n in drawn if n in inputs}
     differing |= {r.node.number for n, r in given.items() if plan.initial[n].shape[-1] > 1}
     differing |= {r.node.number for link, r in held.items() if plan.held[link].shape[-1] > 1}
-    unrolled = _Unroller(recorder.nodes, differing)
+    unrolled = _Placer(recorder.nodes, differing)
 
     def elements(of: Mapping[str, Any], name: str) -> Symbols:
         return np.broadcast_to(unrolled.symbols(of[name].node), model.shape(name)).reshape(-1)
@@ -120,6 +109,10 @@ def scalar_step(plan: Plan, drawn: frozenset[str], outputs: Sequence[Element]) -
             now = [unrolled.graph.apply("add", stock, change) for stock, change in pairs]
         following += list(now)
     found = {n: elements(wanted, n) for n in wanted}
+    start = [s for n in stocks for s in elements(first, n)]
+    roots = [*start, *following, *(found[name][place] for name, place in outputs)]
+    roots = with_reciprocals(unrolled.graph, [unrolled.graph.number(s) for s in roots])
+    size = len(following)
     return ScalarStep(
         nodes=tuple(recorder.nodes),
         layout=unrolled.layout,
@@ -127,9 +120,9 @@ def scalar_step(plan: Plan, drawn: frozenset[str], outputs: Sequence[Element]) -
         inputs={n: r.node.number for n, r in inputs.items()},
         held={n: r.node.number for n, r in held.items()},
         given={n: r.node.number for n, r in given.items()},
-        start=tuple(unrolled.graph.number(s) for n in stocks for s in elements(first, n)),
-        following=tuple(following),
-        outputs=tuple(unrolled.graph.number(found[name][place]) for name, place in outputs),
+        start=tuple(roots[:size]),
+        following=tuple(roots[size : 2 * size]),
+        outputs=tuple(roots[2 * size :]),
         shared=unrolled.shared_nodes(),
         graph=unrolled.graph,
     )
@@ -140,36 +133,22 @@ def _first(value: Any, plan: Plan) -> Any:
     return value if plan.draws is None else value[..., 0][()]
 
 
-class _Unroller:
-    """Takes recorded nodes apart, the operands first; nodes that all draws share become inputs."""
+class _Placer(Unroller):
+    """Takes recorded nodes apart down to what draws share and what comes from outside, and gives these places."""
 
     def __init__(self, nodes: list[Node], drawn: set[int]) -> None:
-        self.nodes, self.graph = nodes, Graph()
+        super().__init__(nodes, Graph(), self._place, "the model cannot be compiled")
         self.layout: dict[str, dict[int, int]] = {place: {} for place in PLACES}
         self.sizes = dict.fromkeys(PLACES, 0)
-        self.known: dict[int, Symbols] = {}
         self.own: list[bool] = []
         """Whether each node differs between draws."""
         for node in nodes:
             differs = node.level == STATE or node.number in drawn
             self.own.append(differs or any(self.own[o] for o in node.operands))
 
-    def symbols(self, root: Node) -> Symbols:
-        """The elements of a node."""
-        queue = [root.number]
-        while queue:
-            number = queue[-1]
-            if number in self.known:
-                queue.pop()
-                continue
-            node = self.nodes[number]
-            waiting = [o for o in node.operands if o not in self.known] if self.own[number] else []
-            if waiting:
-                queue += waiting
-                continue
-            self.known[number] = self._taken_apart(node)
-            queue.pop()
-        return self.known[root.number]
+    def outside(self, node: Node) -> bool:
+        """Whether a node's elements are read: what draws share is computed before, whatever it is made of."""
+        return node.kind == "input" or not self.own[node.number]
 
     def shared_nodes(self) -> tuple[Node, ...]:
         """Nodes to carry out on NumPy, in order: those that shared inputs of the expressions are made of."""
@@ -182,68 +161,30 @@ class _Unroller:
                 queue += self.nodes[number].operands
         return tuple(n for n in self.nodes if n.number in needed and n.kind != "input")
 
-    def _taken_apart(self, node: Node) -> Symbols:
-        if node.value is not None:
-            convert: Callable[[Any], float | bool] = bool if node.boolean else float
-            return mapped(lambda item: self.graph.constant(convert(item)), np.asarray(node.value))
-        if not self.own[node.number]:
-            found = self._placed(node, "fixed" if node.level == FIXED else "timed")
-            return mapped(self.graph.truth, found) if node.boolean else found
-        if node.kind == "input":
-            return self._placed(node, {FIXED: "drawn", TIMED: "path", STATE: "state"}[node.level])
-        operands = [self.known[o] for o in node.operands]
-        if node.kind == "elementwise":
-            return self._elementwise(node.function, operands)
-        if node.kind == "reduce":
-            return self._reduced(node, operands[0])
-        return np.asarray(carry_out(node.kind, node.function, operands, node.arguments))
-
-    def _placed(self, node: Node, place: str) -> Symbols:
-        size = int(np.prod(node.shape, dtype=int))
+    def _place(self, node: Node) -> Symbols:
+        own = {FIXED: "drawn", TIMED: "path", STATE: "state"}
+        place = own[node.level] if self.own[node.number] else "fixed" if node.level == FIXED else "timed"
         first = self.layout[place].setdefault(node.number, self.sizes[place])
-        self.sizes[place] += size
-        found = np.empty(size, dtype=object)
-        found[:] = [self.graph.input(place, first + n) for n in range(size)]
-        return found.reshape(node.shape)
-
-    def _elementwise(self, function: Any, operands: list[Symbols]) -> Symbols:
-        graph = self.graph
-        if function is np.where:
-            return mapped(lambda w, a, b: _chosen(graph, w, a, b), *operands)
-        if function is np.square:
-            return mapped(lambda a: graph.apply("mul", graph.number(a), graph.number(a)), *operands)
-        if function in LOGIC:
-            return mapped(lambda *items: graph.apply(LOGIC[function], *map(graph.truth, items)), *operands)
-        if function not in ARITHMETIC:
-            raise ModelError(f"the model cannot be compiled: it uses numpy.{function.__name__}")
-        return mapped(lambda *items: graph.apply(ARITHMETIC[function], *map(graph.number, items)), *operands)
-
-    def _reduced(self, node: Node, operand: Symbols) -> Symbols:
-        operation = ARITHMETIC[node.function]
-        behind, keepdims = node.arguments
-        axes = [a % operand.ndim for a in behind]
-        kept = [a for a in range(operand.ndim) if a not in axes]
-        shape = tuple(1 if a in axes else operand.shape[a] for a in range(operand.ndim) if keepdims or a not in axes)
-        rows = operand.transpose([*kept, *axes]).reshape(int(np.prod([operand.shape[a] for a in kept], dtype=int)), -1)
-        found = np.empty(len(rows), dtype=object)
-        for index, row in enumerate(rows):
-            found[index] = _balanced(self.graph, operation, [self.graph.number(item) for item in row])
-        return found.reshape(shape)
+        self.sizes[place] += math.prod(node.shape)
+        return placed(self.graph, place, node.shape, first)
 
 
-def _balanced(graph: Graph, operation: str, items: list[Symbol]) -> Symbol:
-    """Items joined pairwise: short chains for the processor, and rounding that grows slowly (Higham 2002, §4.2)."""
-    while len(items) > 1:
-        pairs = [graph.apply(operation, a, b) for a, b in zip(items[::2], items[1::2], strict=False)]
-        items = pairs + items[len(items) - len(items) % 2 :]
-    return items[0]
+def with_reciprocals(graph: Graph, roots: Sequence[Symbol]) -> list[Symbol]:
+    """The same expressions, dividing once by a number that several divide by or that holds for the whole run.
 
-
-def _chosen(graph: Graph, which: Symbol, yes: Symbol, no: Symbol) -> Symbol:
-    which = graph.truth(which)
-    if yes.is_truth and no.is_truth:
-        return graph.apply("or", graph.apply("and", which, yes), graph.apply("and", graph.apply("not", which), no))
-    return graph.apply("select", which, graph.number(yes), graph.number(no))
+    A division takes the processor as long as a dozen products; the result differs by one rounding.
+    """
+    order, stands, one = in_order(roots), standing(roots), graph.constant(1.0)
+    often = Counter(id(s.operands[1]) for s in order if s.operation == "div")
+    found: dict[int, Symbol] = {}
+    for symbol in order:
+        parts = [found[id(o)] for o in symbol.operands]
+        below = id(symbol.operands[1]) if symbol.operation == "div" else 0
+        if below and (often[below] > 1 or (stands[below] and not stands[id(symbol)])):
+            found[id(symbol)] = graph.apply("mul", parts[0], graph.apply("div", one, parts[1]))
+        else:
+            found[id(symbol)] = graph.apply(symbol.operation, *parts) if parts else symbol
+    return [found[id(root)] for root in roots]
 
 
 def standing(roots: Iterable[Symbol]) -> dict[int, bool]:

@@ -42,16 +42,17 @@ def unroll(model: Model, equation: BoundEquation, graph: Graph) -> list[Symbol]:
     shapes = {name: model.shape(name) if name in model.variables else () for name in equation.inputs}
     inputs = {name: recorder.input(np.ones(shape)[()], STATE) for name, shape in shapes.items()}
     names = {recorded.node.number: name for name, recorded in inputs.items()}
+    refusal = f"{equation.label} cannot be written out"
     try:
         with np.errstate(all="ignore"):
             result = recorder.operand(equation(inputs))
     except Unrecordable as error:
-        raise ModelError(f"{equation.label} cannot be written out: {error}") from error
+        raise ModelError(f"{refusal}: {error}") from error
 
     def given(node: Node) -> Symbols:
         return placed(graph, names[node.number], node.shape)
 
-    unrolled = Unroller(recorder.nodes, graph, given, equation.label)
+    unrolled = Unroller(recorder.nodes, graph, given, refusal)
     shape = model.shape(equation.name) if equation.name in model.variables else result.shape
     return [graph.number(s) for s in np.broadcast_to(unrolled.symbols(result.node), shape).reshape(-1)]
 
@@ -64,10 +65,13 @@ def placed(graph: Graph, variable: str, shape: tuple[int, ...], first: int = 0) 
 
 
 class Unroller:
-    """Takes recorded nodes apart, the operands first. ``given``: the elements of a node that comes from outside."""
+    """Takes recorded nodes apart, the operands first.
 
-    def __init__(self, nodes: Sequence[Node], graph: Graph, given: Callable[[Node], Symbols], label: str) -> None:
-        self.nodes, self.graph, self.given, self.label = nodes, graph, given, label
+    ``given``: the elements of a node that comes from outside; ``refusal``: how an error begins.
+    """
+
+    def __init__(self, nodes: Sequence[Node], graph: Graph, given: Callable[[Node], Symbols], refusal: str) -> None:
+        self.nodes, self.graph, self.given, self.refusal = nodes, graph, given, refusal
         self.known: dict[int, Symbols] = {}
 
     def outside(self, node: Node) -> bool:
@@ -112,7 +116,7 @@ class Unroller:
         if function in LOGIC:
             return mapped(lambda *items: graph.apply(LOGIC[function], *map(graph.truth, items)), *operands)
         if function not in ARITHMETIC:
-            raise ModelError(f"{self.label} cannot be written out: it uses numpy.{function.__name__}")
+            raise ModelError(f"{self.refusal}: it uses numpy.{function.__name__}")
         return mapped(lambda *items: graph.apply(ARITHMETIC[function], *map(graph.number, items)), *operands)
 
     def _reduced(self, node: Node, operand: Symbols) -> Symbols:
