@@ -120,7 +120,6 @@ class Pullback:
             if name in self.slots:
                 first, size, _ = self.slots[name]
                 drawn[first : first + size, :draws] = value.reshape(size, -1)
-        drawn[:, draws:] = drawn[:, draws - 1 : draws]
         path = np.empty((self.plan.grid.count + 1, 0, width))
         return Memory(self.memory.fixed, self.memory.timed, drawn, path)
 
