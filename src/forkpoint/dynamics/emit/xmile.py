@@ -19,6 +19,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
 
@@ -87,16 +88,17 @@ class Writer:
         self.model, self.grid = model, grid
         self.inputs = gather(model, grid, levers, None)
         self.names = {name: element_names(model, name) for name in model.variables}
+        self.taken: dict[str, str] = {}
+        """Variables by the names of their elements, as a tool compares names."""
         self.helpers: list[str] = []
         self.check_names()
 
     def check_names(self) -> None:
         """Raise ModelError where two elements would have one name: case and runs of underscores do not count."""
-        taken: dict[str, str] = {}
         for variable, names in self.names.items():
             counts = Counter(map(canonical, names))
             for name in names:
-                other = taken.setdefault(canonical(name), variable)
+                other = self.taken.setdefault(canonical(name), variable)
                 if other != variable or counts[canonical(name)] > 1:
                     raise ModelError(f"'{other}' and '{variable}' would both be called '{name}' in XMILE; rename one")
 
@@ -131,11 +133,10 @@ class Writer:
         formulas = self.formulas(name, declared)
         yield from self.helpers
         self.helpers.clear()
-        flows = self.flows_of_stocks() if isinstance(declared, Stock) else {}
         kind = "stock" if isinstance(declared, Stock) else "flow" if isinstance(declared, Flow) else "aux"
         for element, (own, formula) in enumerate(zip(self.names[name], formulas, strict=True)):
             lines = [formula if formula.startswith("<eqn>") else f"<eqn>{escape(formula)}</eqn>"]
-            lines += [f"<{end}>{flow}</{end}>" for end, flow in flows.get((name, element), ())]
+            lines += [f"<{end}>{flow}</{end}>" for end, flow in self.flows_of_stocks.get((name, element), ())]
             yield self.node(kind, own, lines, declared)
 
     def node(self, kind: str, name: str, lines: list[str], declared: Variable) -> str:
@@ -148,6 +149,7 @@ class Writer:
         inner = "\n".join(f"        {line}" for line in lines)
         return f'      <{kind} name="{name}">\n{inner}\n      </{kind}>'
 
+    @cached_property
     def flows_of_stocks(self) -> dict[tuple[str, int], list[tuple[str, str]]]:
         """For every stock element, its flows and whether they come in or go out."""
         found: dict[tuple[str, int], list[tuple[str, str]]] = {}
@@ -205,9 +207,8 @@ class Writer:
 
     def helper_name(self, owner: str, count: int) -> str:
         """A name for a shared part that no variable has."""
-        taken = {canonical(name) for names in self.names.values() for name in names}
         name = f"{owner}_part{count}"
-        while canonical(name) in taken:
+        while canonical(name) in self.taken:
             name += "x"
         return name
 
