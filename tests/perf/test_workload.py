@@ -14,8 +14,6 @@ from forkpoint.perf.workload import (
     Architecture,
     FeedForward,
     Mixer,
-    korthikanti_model_flops,
-    sc21_hardware_flops,
 )
 
 SHAPE_UNKNOWN = {"TeleChat3-105B-A4.7B", "Ling-Plus"}
@@ -52,6 +50,16 @@ def test_measured_rows_have_the_published_number_of_parameters() -> None:
 def test_unknown_model_offers_the_nearest() -> None:
     with pytest.raises(UnknownName, match="megatron-530b"):
         architectures.named("megatron-530")
+
+
+def korthikanti_model_flops(batch: float, layers: int, hidden: int, sequence: float, vocab: int) -> float:
+    """FLOPs of one training step without recomputation, 72BLsh^2(1 + s/6h + V/12hL) (arXiv 2205.05198, eq. 7)."""
+    return 72.0 * batch * layers * sequence * hidden**2 * (1 + sequence / (6 * hidden) + vocab / (12 * hidden * layers))
+
+
+def sc21_hardware_flops(batch: float, layers: int, hidden: int, sequence: float, vocab: int) -> float:
+    """FLOPs of one step with full recomputation, 96BsLh^2(1 + s/6h + V/16Lh) (arXiv 2104.04473, eq. 3)."""
+    return 96.0 * batch * sequence * layers * hidden**2 * (1 + sequence / (6 * hidden) + vocab / (16 * layers * hidden))
 
 
 @pytest.mark.parametrize(

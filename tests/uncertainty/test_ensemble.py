@@ -7,8 +7,7 @@ import forkpoint as fp
 from forkpoint.errors import InputError, UnknownName
 from forkpoint.uncertainty.batch import Batch
 from forkpoint.uncertainty.draws import Draws
-from forkpoint.uncertainty.ensemble import ensemble_quantiles
-from forkpoint.uncertainty.outputs import EIGHT, headline_outputs, outputs_of
+from forkpoint.uncertainty.outputs import headline_outputs, outputs_of
 from forkpoint.world.levers import parse_setting
 from forkpoint.world.scenario import scenario
 
@@ -83,12 +82,6 @@ def test_the_prior_is_wider_than_the_posterior():
     wide = fp.ensemble("as-it-was", draws=200, posterior="prior").ranges("nvidia_china_revenue").at(2024.0)
     narrow = fp.ensemble("as-it-was", draws=200).ranges("nvidia_china_revenue").at(2024.0)
     assert np.log(wide[-1] / wide[0]) > 1.5 * np.log(narrow[-1] / narrow[0])
-
-
-def test_quantiles_for_the_report():
-    found = ensemble_quantiles(["as-it-was"], draws=20)
-    assert list(found["as-it-was"]) == list(EIGHT)
-    assert found["as-it-was"]["compute_ratio"].values.shape == (5, 69)
 
 
 def test_outputs_from_words():

@@ -31,7 +31,6 @@ from forkpoint.files import read_text
 
 KINDS: dict[str, Kind] = {"stock": "stock", "flow": "flow", "aux": "aux", "gf": "lookup"}
 NOT_READ = {"conveyor": "a conveyor", "queue": "a queue", "oven": "an oven"}
-GLOBAL = {"time", "dt", "time_step", "starttime", "stoptime", "initial_time", "final_time", "pi", "inf"}
 
 
 def read_xmile(path: Path | str) -> Imported:

@@ -194,13 +194,6 @@ def _roofline(row: Measurement) -> float | None:
     return machine.peak16 / per_token * chips
 
 
-def classic_rows() -> tuple[str, ...]:
-    """The 26 A100 rows on which peers were measured (ids of the public table)."""
-    sc21 = [f"sc21-{i:03d}" for i in range(1, 11)]
-    korthikanti = [f"korth-{i:03d}" for i in (1, 2, 5, 6, 9, 10, 13, 14)]
-    return (*sc21, *korthikanti, *(f"megascale-{i:03d}" for i in range(1, 9)))
-
-
 def by_id(rows: Sequence[tuple[Mapping[str, str | None], Measurement | str]]) -> dict[str, Measurement]:
     """The records of a file by id. Raises InputError where two rows share one."""
     found: dict[str, Measurement] = {}

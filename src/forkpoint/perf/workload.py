@@ -326,16 +326,6 @@ class Architecture:
         )
 
 
-def korthikanti_model_flops(batch: float, layers: int, hidden: int, sequence: float, vocab: int) -> float:
-    """FLOPs of one training step without recomputation, 72BLsh^2(1 + s/6h + V/12hL) (arXiv 2205.05198, eq. 7)."""
-    return 72.0 * batch * layers * sequence * hidden**2 * (1 + sequence / (6 * hidden) + vocab / (12 * hidden * layers))
-
-
-def sc21_hardware_flops(batch: float, layers: int, hidden: int, sequence: float, vocab: int) -> float:
-    """FLOPs of one step with full recomputation, 96BsLh^2(1 + s/6h + V/16Lh) (arXiv 2104.04473, eq. 3)."""
-    return 96.0 * batch * sequence * layers * hidden**2 * (1 + sequence / (6 * hidden) + vocab / (16 * layers * hidden))
-
-
 def _smaller(value: Any, limit: float) -> Any:
     """The smaller of a number or array and a limit."""
     if isinstance(value, int | float):

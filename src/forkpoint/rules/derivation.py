@@ -29,7 +29,6 @@ Bools: TypeAlias = NDArray[np.bool_]
 FOLDER = Path(__file__).parent
 AXES = ("compute", "memory", "links")
 """What a cut-down variant cuts: peak rates (all together), DRAM bandwidth, fabric bandwidth."""
-_LINES = {"tpp", "performance_density", "dram_bw_gbs", "interconnect_bw_gbs", "aggregate_io_gbs"}
 LEVELS = 25
 BISECTIONS = 40
 

@@ -55,12 +55,6 @@ def total_processing_performance(figures: Figures) -> Number:
     return Number(low, high) if high else _UNKNOWN
 
 
-def tpp_by_format(figures: Figures) -> dict[str, float]:
-    """TPP of every format with a known rate, at the format's longest bit length."""
-    rates = ((column, _number(figures, column), bits[1]) for column, bits in BIT_LENGTHS.items())
-    return {column: rate * bits for column, rate, bits in rates if rate is not None}
-
-
 def performance_density(figures: Figures, tpp: Number) -> Number:
     """TPP per mm² of all logic dies on a non-planar node (Technical Note 2.d); memory stacks do not count.
 

@@ -178,14 +178,6 @@ def ensemble(
     return Ensemble(chosen, kept, batches[0].time, draws, source.origin, read)
 
 
-def ensemble_quantiles(
-    scenarios: Named | Iterable[Named], draws: int = 300, **options: Any
-) -> dict[str, dict[str, Ranges]]:
-    """Scenario → output → quantiles over time; ``options`` are those of :func:`ensemble`."""
-    found = ensemble(scenarios, draws, **options)
-    return {name: {o.name: found.ranges(o, name) for o in found.outputs} for name in found.names}
-
-
 def scenarios_of(names: Named | Iterable[Named]) -> tuple[Scenario, ...]:
     """Scenarios by name, file or value. Raises UnknownName, and InputError where none or one twice is given."""
     listed = [names] if isinstance(names, str | Path | Scenario) else list(names)

@@ -17,8 +17,7 @@ from forkpoint.uncertainty.draws import CHUNK, Draws
 from forkpoint.uncertainty.outputs import Output, outputs_of
 from forkpoint.uncertainty.parameters import coordinates, parameter_values
 from forkpoint.world.levers import QUARTERS_PER_YEAR, parse_date
-from forkpoint.world.run import settings_of
-from forkpoint.world.scenario import DEFAULT, Scenario, scenario
+from forkpoint.world.scenario import Scenario, scenario
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -94,8 +93,3 @@ def groups() -> dict[str, NDArray[np.intp]]:
     for row, coordinate in enumerate(coordinates()):
         rows.setdefault(coordinate.parameter, []).append(row)
     return {name: np.array(found) for name, found in rows.items()}
-
-
-def with_levers(name: str | Path | Scenario = DEFAULT, levers: Sequence[str] = ()) -> Scenario:
-    """A scenario with levers as typed laid over it."""
-    return scenario(name).with_settings(*settings_of(levers))

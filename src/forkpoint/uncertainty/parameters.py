@@ -6,7 +6,7 @@ is log-normal around one. Parameters whose path over time is observed (dated lev
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias
@@ -94,11 +94,6 @@ def reference_array(name: str) -> Floats:
     """The reference value of a parameter as an array over its labels."""
     reference = references()[name]
     return np.asarray(_nested(reference.value, reference.dims), dtype=float)
-
-
-def z_of(values: Mapping[str, float]) -> Floats:
-    """Coordinates from values by coordinate name; those not named are zero."""
-    return np.array([values.get(c.name, 0.0) for c in coordinates()])
 
 
 def _of_scalar(reference: Reference) -> Coordinate:

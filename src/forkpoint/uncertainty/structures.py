@@ -155,13 +155,6 @@ def data_prefer(loop: str) -> Preference:
     return replace(found, words=_words(found))
 
 
-def is_current() -> bool:
-    """Whether the table was made with this version of the model."""
-    from forkpoint.world.fitted import model_version
-
-    return all(r["model_version"] == model_version() for r in structure_table())
-
-
 def _words(found: Preference) -> str:
     factor, side = abs(found.log_bayes_factor), "with" if found.log_bayes_factor > 0 else "without"
     verb = next(words for limit, words in KASS_RAFTERY if factor < limit)

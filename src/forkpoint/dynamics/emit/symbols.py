@@ -32,10 +32,6 @@ class Symbol:
         return self.operation in TRUTHS
 
 
-def _positive_floor_mod(a: float, b: float) -> float:
-    return math.fmod(a, b)
-
-
 FOLD: dict[str, Callable[..., Value]] = {
     "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b, "div": lambda a, b: a / b,
     "neg": lambda a: -a, "pow": lambda a, b: a**b, "max": max, "min": min, "exp": math.exp, "log": math.log,
