@@ -13,7 +13,8 @@ from forkpoint.uncertainty.evidence import evidence
 from forkpoint.uncertainty.parameters import coordinates, parameter_values
 from forkpoint.uncertainty.posterior_file import FOLDER, mode_table, read_posterior, write_posterior
 from forkpoint.uncertainty.score import COLUMNS, score
-from forkpoint.world.fitted import FITTED, fitted_parameters
+from forkpoint.uncertainty.structures import structure_table
+from forkpoint.world.fitted import DEFAULT, fitted_parameters, model_version
 from forkpoint.world.observables import year
 from forkpoint.world.reference import references
 
@@ -85,14 +86,21 @@ def test_a_posterior_survives_its_file(posterior, day, tmp_path):
 
 
 def test_the_shipped_posterior_belongs_to_this_model():
+    """By its version, and by what it says of its own fit: the equations give that misfit today."""
     names = tuple(c.name for c in coordinates())
-    shipped = read_posterior(FOLDER / "2025-11-01.npz", names=names)
-    assert (FITTED / "2025-11-01.csv").exists()
+    shipped = read_posterior(FOLDER / f"{DEFAULT}.npz", names=names, model=model_version())
+    residuals = evidence(catalog().observations, shipped.as_of).residuals(shipped.mode[:, None])[:, 0]
+    assert residuals @ residuals == pytest.approx(shipped.misfit, rel=1e-6)
+    assert len(residuals) == shipped.observations
     z = dict(zip(names, shipped.mode, strict=True))
     of = {c.name: c for c in known_coordinates(shipped.as_of)}
     for name, value in fitted_parameters().items():
         if isinstance(value, float):
             assert value == pytest.approx(float(of[name].prior.from_standard(np.float64(z[name]))), rel=1e-5), name
+
+
+def test_the_shipped_structures_are_those_of_this_model():
+    assert {r["model_version"] for r in structure_table()} == {model_version()}
 
 
 def test_scores_have_the_promised_columns_and_the_future_does_not_leak(posterior):
