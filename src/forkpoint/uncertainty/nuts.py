@@ -26,7 +26,7 @@ Floats: TypeAlias = NDArray[np.float64]
 RHAT, EFFECTIVE, BFMI = 1.01, 400, 0.3
 """What a trustworthy sample keeps to: split R-hat and bulk effective draws (Vehtari et al. 2021), and the energy's
 fraction of missing information (Betancourt 2016)."""
-TARGET_ACCEPT = 0.9
+TARGET_ACCEPT = 0.8
 DEEPEST = 8
 """Doublings of a trajectory at most."""
 

@@ -141,6 +141,8 @@ def test_powers_at_zero():
     root = graph.apply("pow", graph.input("x", 0), graph.input("x", 1))
     assert slopes(graph, root, {("x", 0): 0.0, ("x", 1): 2.0}) == [0.0, 0.0]
     assert slopes(graph, root, {("x", 0): 0.0, ("x", 1): 0.0})[0] == 0.0
+    assert slopes(graph, root, {("x", 0): 0.0, ("x", 1): 0.5}) == [0.0, 0.0]
+    assert slopes(graph, root, {("x", 0): 0.0, ("x", 1): 1.0})[0] == 1.0
 
 
 def test_a_truth_value_passes_nothing_on():

@@ -133,13 +133,18 @@ def _passed(graph: Graph, symbol: Symbol, bar: Symbol) -> list[tuple[Symbol, Sym
 
 
 def _power(graph: Graph, symbol: Symbol, bar: Symbol) -> list[tuple[Symbol, Symbol]]:
-    """Base: b a^(b − 1), zero where b is; exponent: a^b ln a, zero where the base is not positive."""
+    """Base: b a^(b − 1), zero where b is, and where the base is with b below one, as the slope there has no bound;
+    exponent: a^b ln a, zero where the base is not positive.
+    """
     apply = graph.apply
     a, b = symbol.operands
     zero, one = graph.constant(0.0), graph.constant(1.0)
     slope = apply("mul", b, apply("pow", a, apply("sub", b, one)))
     if b.operation != "constant":
         slope = apply("select", apply("ne", b, zero), slope, zero)
+    if b.operation != "constant" or b.number < 1:
+        at_zero = apply("select", apply("lt", b, one), zero, slope)
+        slope = apply("select", apply("eq", a, zero), at_zero, slope)
     found = [(a, apply("mul", bar, slope))]
     if b.operation != "constant":
         positive = apply("gt", a, zero)
