@@ -394,9 +394,22 @@ def test_on_a_cluster_whose_worker_is_killed(whole, tmp_path):
     assert fingerprint(folder) == fingerprint(whole)
 
 
-def test_no_scheduler_is_a_sentence(tmp_path):
+def test_no_scheduler_is_a_sentence_and_leaves_no_folder(tmp_path):
     with pytest.raises(InputError, match="no Dask scheduler answers"):
         run_stored(SCENARIOS, DRAWS, tmp_path / "store", posterior="prior", chunk=CHUNK, cluster="tcp://127.0.0.1:9")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("seconds", [0.7, 0.9, 1.2])
+def test_ctrl_c_while_workers_start_is_one_word(tmp_path, seconds):
+    """As a terminal sends it: to the command and all its workers."""
+    words = ["ensemble", "--draws", "20000", "--workers", "2", "--out", str(tmp_path / "store")]
+    command = subprocess.Popen([sys.executable, "-m", "forkpoint", *words], stderr=subprocess.PIPE,
+                               start_new_session=True, text=True)  # fmt: skip
+    time.sleep(seconds)
+    os.killpg(command.pid, signal.SIGINT)
+    assert command.communicate(timeout=60)[1].split() == ["stopped"]
+    assert command.returncode == 130
 
 
 def test_a_request_that_is_none(tmp_path):

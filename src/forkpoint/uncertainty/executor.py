@@ -7,13 +7,15 @@ Nothing heavy is imported here: the settings must stand before NumPy loads in a 
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import connection, get_context, parent_process
+from contextlib import contextmanager
+from multiprocessing import connection, get_context
 from typing import Any, Protocol
 
 from forkpoint.dynamics.extras import load
@@ -51,6 +53,8 @@ class LocalPool:
             raise InputError(f"an ensemble needs at least one worker, not {workers}")
         self.workers = workers
         self._pool: ProcessPoolExecutor | None = None
+        self._leash: connection.Connection | None = None
+        """Processes end when it is closed."""
 
     def results(self, function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
         """Results as they come; raises what a task raises, RunError where processes keep dying."""
@@ -78,14 +82,19 @@ class LocalPool:
 
     def _submit(self, function: Callable[..., Any], task: tuple[Any, ...]) -> Future[Any]:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(self.workers, get_context("spawn"), initializer=prepare_worker)
-        return self._pool.submit(function, *task)
+            spawn = get_context("spawn")
+            leash, self._leash = spawn.Pipe(duplex=False)
+            self._pool = ProcessPoolExecutor(self.workers, spawn, initializer=prepare_worker, initargs=(leash,))
+        with _ctrl_c_withheld():
+            return self._pool.submit(function, *task)
 
     def close(self) -> None:
-        """Let the processes go, without waiting for tasks that have not begun."""
+        """End the processes at once, whatever they are at: what is half done counts as not done."""
+        if self._leash is not None:
+            self._leash.close()
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
-            self._pool = None
+            self._pool = self._leash = None
 
 
 class DaskCluster:
@@ -134,18 +143,34 @@ def _reach(address: str) -> None:
             time.sleep(0.2)
 
 
-def prepare_worker() -> None:
-    """Give a new process one thread of arithmetic, and let it end when its parent does (even by ``kill -9``)."""
+@contextmanager
+def _ctrl_c_withheld() -> Iterator[None]:
+    """Processes started here never hear Ctrl-C: it is this process that answers, after this block if it comes now.
+
+    (A handler of their own would come too late: they load for a second, and would print where they were.)
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def prepare_worker(leash: connection.Connection) -> None:
+    """Give a new process one thread of arithmetic, and let it end when the other end of ``leash`` is closed.
+
+    It closes when the pool does, or with the process that holds it (even by ``kill -9``).
+    """
     os.environ.update(ONE_THREAD)
-    parent = parent_process()
-    if parent is not None:
-        sentinel = parent.sentinel
 
-        def end_with_parent() -> None:
-            connection.wait([sentinel])
-            os._exit(1)
+    def end_when_let_go() -> None:
+        connection.wait([leash])
+        os._exit(1)
 
-        threading.Thread(target=end_with_parent, daemon=True).start()
+    threading.Thread(target=end_when_let_go, daemon=True).start()
 
 
 def cores() -> int:

@@ -47,23 +47,23 @@ def run_stored(
     began, source = time.time(), Draws.of(posterior)
     request = request_of(scenarios, draws, source, seed=seed, outputs=outputs, to=to, chunk=chunk)
     store = Store(out)
-    store.create(request, source)
-    tasks, damaged = store.missing(request)
-    total = request.draws * len(request.scenarios)
-    done = total - sum(_size(request, chunk) for _, chunk in tasks)
-    if damaged:
-        tell(f"{damaged} damaged chunk{'s' * (damaged > 1)} in {store.url}: computed again")
-    if done:
-        tell(f"{done:,} of {total:,} runs are there already")
-    progress(done, total)
-    if tasks:
-        executor: Executor = DaskCluster(cluster) if cluster else LocalPool(workers or cores())
-        try:
-            for size in executor.results(compute_chunk, [(store.url, request.to_json(), *task) for task in tasks]):
-                done += size
-                progress(done, total)
-        finally:
-            executor.close()
+    # First of all: a scheduler that does not answer leaves no folder behind.
+    executor: Executor = DaskCluster(cluster) if cluster else LocalPool(workers or cores())
+    try:
+        store.create(request, source)
+        tasks, damaged = store.missing(request)
+        total = request.draws * len(request.scenarios)
+        done = total - sum(_size(request, chunk) for _, chunk in tasks)
+        if damaged:
+            tell(f"{damaged} damaged chunk{'s' * (damaged > 1)} in {store.url}: computed again")
+        if done:
+            tell(f"{done:,} of {total:,} runs are there already")
+        progress(done, total)
+        for size in executor.results(compute_chunk, [(store.url, request.to_json(), *task) for task in tasks]):
+            done += size
+            progress(done, total)
+    finally:
+        executor.close()
     store.tidy(began)
     return open_ensemble(out)
 
