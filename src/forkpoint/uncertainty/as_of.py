@@ -76,8 +76,8 @@ def known_coordinates(as_of: dt.date) -> tuple[Coordinate, ...]:
             region = labels("region")[coordinate.position[0]]
             reference = float(reference_array("growth_near")[coordinate.position])
             centre = trend(as_of, TRENDS[region])
-            low, high = centre - settings()["trend_slower"]["value"], centre + settings()["trend_faster"]["value"]
-            numbers = {"value": centre / reference, "low": low / reference, "high": high / reference}
+            low, high = centre - setting("trend_slower"), centre + setting("trend_faster")
+            numbers: dict[str, Any] = {"value": centre / reference, "low": low / reference, "high": high / reference}
             prior = replace(prior, **numbers, distribution="normal", floor=-np.inf)
         found.append(replace(coordinate, prior=prior))
     return tuple(found)
@@ -87,7 +87,7 @@ def trend(as_of: dt.date, series: str) -> float:
     """Growth a year that a forecaster would carry on: the mean of the last years' growth and of all known years'."""
     points = known_series(as_of, series)
     end = max(points)
-    recent = max((t for t in points if t <= end - float(settings()["trend_years"]["value"])), default=min(points))
+    recent = max((t for t in points if t <= end - setting("trend_years")), default=min(points))
     rates = [np.log(points[end] / points[start]) / max(end - start, STEP) for start in (recent, min(points))]
     return float(max(np.mean(rates), references()["growth_long"].value["us"]))
 
@@ -96,6 +96,11 @@ def trend(as_of: dt.date, series: str) -> float:
 def settings() -> dict[str, Any]:
     """``as_of.yaml``."""
     return dict(read_yaml(Path(__file__).parent / "as_of.yaml"))
+
+
+def setting(name: str) -> float:
+    """A single number of ``as_of.yaml``."""
+    return float(settings()[name]["value"])
 
 
 def published(name: str, points: Mapping[float, Any], as_of: dt.date) -> dict[float, Any]:

@@ -12,12 +12,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from forkpoint.uncertainty.as_of import setting
+
 Floats: TypeAlias = NDArray[np.float64]
 Point = Callable[[Floats, Floats, float], float]
 """A rule: (times, values, later time) → point forecast."""
-
-FIRST_GUESS_SPREAD = 0.2
-"""Relative error of a yearly step where the history is too short to tell (assumption; widens with the horizon)."""
 
 
 def last_value(times: Floats, values: Floats, later: float) -> float:
@@ -79,7 +78,7 @@ def draws(rule: Point, times: Floats, values: Floats, later: float, noise: Float
         if values[k] > 0 and guess > 0:
             errors.append(np.log(values[k] / guess) / np.sqrt(step))
     positive = bool((values > 0).all()) and point > 0
-    own = np.sqrt(np.mean(np.square(errors))) if len(errors) >= 2 else FIRST_GUESS_SPREAD
+    own = np.sqrt(np.mean(np.square(errors))) if len(errors) >= 2 else setting("unknown_spread")
     spread = max(float(own), 0.01) * np.sqrt(horizon)
     if positive:
         result: Floats = point * np.exp(spread * noise)

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forkpoint.catalog import Observation
-from forkpoint.uncertainty.as_of import settings
+from forkpoint.uncertainty.as_of import setting, settings
 from forkpoint.world.model import START
 from forkpoint.world.observables import Observable, year
 
@@ -27,8 +28,6 @@ Distances = Callable[[Observable, Sequence[Observation]], Floats]
 
 ANY_LEVEL = 10.0
 """Standard deviation of the level where the world gives growth only: anything goes, on a scale of logs."""
-SEASON_LENGTH = 0.6
-"""Smoothness of the season (MacKay's periodic kernel): neighbouring quarters differ, half-years do not repeat."""
 SEASON_SPAN = 0.4
 """Longer spans than this (years) hold no season of one quarter."""
 
@@ -79,7 +78,7 @@ def straying(
     of: Widths, observable: Observable, row: Observation, known: Sequence[Observation], path: Floats
 ) -> Straying:
     """How ``row`` is expected to stray, given the known figures of its series and their distances ``path``."""
-    degrees = float(settings()["degrees_of_freedom"]["value"])
+    degrees = setting("degrees_of_freedom")
     unit = observable.error if observable.scale == "linear" else 1.0
     before = _covariance(of, observable, [row], [row])[0, 0] + (unit * of.noise) ** 2
     if not known:
@@ -104,7 +103,7 @@ def _start() -> Widths:
 
 def _improbable(of: Widths, observable: Observable, rows: Sequence[Observation], path: Floats) -> float:
     """Minus the log density of a series' distances, a multivariate Student t, but for a constant."""
-    degrees = float(settings()["degrees_of_freedom"]["value"])
+    degrees = setting("degrees_of_freedom")
     covariance = _noisy(of, observable, rows)
     strayed = float(path @ np.linalg.solve(covariance, path))
     spread = 0.5 * float(np.linalg.slogdet(covariance)[1])
@@ -124,22 +123,24 @@ def _covariance(
     t = np.array([middle(r) for r in left])[:, None] - START
     s = np.array([middle(r) for r in right])[None, :] - START
     unit = observable.error if observable.scale == "linear" else 1.0
-    memory = float(settings()["residual_memory_years"]["value"])
+    memory = setting("residual_memory_years")
     walk = np.minimum(t, s) if observable.relative else 0.5 * memory * np.exp(-np.abs(t - s) / memory)
     level = ANY_LEVEL if observable.relative else of.level * observable.error
     found = level**2 + unit**2 * (of.wander**2 * walk + of.slope**2 * t * s)
     if observable.aggregate == "amount":
         short = (_span(left) < SEASON_SPAN)[:, None] & (_span(right) < SEASON_SPAN)[None, :]
-        found = found + short * (unit * of.season) ** 2 * (_periodic(t - s) - _MEAN_OF_YEAR)
+        found = found + short * (unit * of.season) ** 2 * (_periodic(t - s) - _mean_of_year())
     return np.asarray(found)
 
 
 def _periodic(apart: Floats) -> Floats:
-    return np.asarray(np.exp(-2.0 * np.sin(np.pi * apart) ** 2 / SEASON_LENGTH**2))
+    return np.asarray(np.exp(-2.0 * np.sin(np.pi * apart) ** 2 / setting("season_length") ** 2))
 
 
-_MEAN_OF_YEAR = float(_periodic(np.linspace(0.0, 1.0, 100, endpoint=False)).mean())
-"""What is common to all seasons is level, not season."""
+@cache
+def _mean_of_year() -> float:
+    """What is common to all seasons: level, not season."""
+    return float(_periodic(np.linspace(0.0, 1.0, 100, endpoint=False)).mean())
 
 
 def _span(rows: Sequence[Observation]) -> Floats:

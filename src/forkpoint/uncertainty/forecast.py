@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from forkpoint.catalog import Observation
 from forkpoint.errors import InputError
 from forkpoint.uncertainty import baselines
-from forkpoint.uncertainty.as_of import settings
+from forkpoint.uncertainty.as_of import setting
 from forkpoint.uncertainty.calibrate import Posterior
 from forkpoint.uncertainty.discrepancy import Widths, middle, straying, widths
 from forkpoint.uncertainty.evidence import Evidence, simulate
@@ -84,7 +84,7 @@ class Forecaster:
             return found
         noise = np.sort(stream(self.seed, "own trend").standard_normal(len(found)))
         own = np.sort(observable.transformed(baselines.draws(baselines.drift, times, values, middle(row), noise)))
-        weight = _setting("own_trend_weight")
+        weight = setting("own_trend_weight")
         return np.asarray((1.0 - weight) * found + weight * own)
 
 
@@ -123,7 +123,7 @@ def of_like_span(row: Observation, known: Sequence[Observation]) -> list[Observa
 def _widened(found: Floats, row: Observation, known: Sequence[Observation]) -> Floats:
     """Draws spread about their median: the world was fitted to the figures whose distance from it is measured."""
     last = max((middle(k) for k in known), default=middle(row) - 1.0)
-    factor = 1.0 + _setting("widening_per_year") * max(middle(row) - last, 0.0)
+    factor = 1.0 + setting("widening_per_year") * max(middle(row) - last, 0.0)
     return np.asarray(np.median(found) + factor * (found - np.median(found)))
 
 
@@ -132,7 +132,3 @@ def _by_series(rows: Sequence[Observation]) -> list[list[Observation]]:
     for row in rows:
         found.setdefault((row.series, row.entity, row.region), []).append(row)
     return list(found.values())
-
-
-def _setting(name: str) -> float:
-    return float(settings()[name]["value"])
