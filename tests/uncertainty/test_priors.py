@@ -50,17 +50,6 @@ def test_common_factors_correlate():
     assert np.corrcoef(draws["x"], draws["y"])[0, 1] == pytest.approx(0.64, abs=0.01)
 
 
-def test_jax_and_numpy_agree():
-    import jax
-
-    jax.config.update("jax_enable_x64", True)
-    z = np.linspace(-3, 3, 13)
-    for prior in [*SHAPES, Prior("u", 2.0, 1.0, 5.0, "uniform"), Prior("t", 2.0, 1.0, 5.0, "triangular")]:
-        np.testing.assert_allclose(
-            np.asarray(prior.from_standard(jax.numpy.asarray(z))), prior.from_standard(z), rtol=1e-12
-        )
-
-
 @pytest.mark.parametrize(
     ("numbers", "words"),
     [

@@ -14,7 +14,6 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from forkpoint.dynamics.functions import library
 from forkpoint.uncertainty.priors import Prior, Priors
 from forkpoint.world.model import STEP, history, observed, offers, world
 from forkpoint.world.reference import Reference, labels, references
@@ -64,11 +63,10 @@ def free_names() -> tuple[str, ...]:
 
 
 def parameter_values(z: Any, of: Sequence[Coordinate] | None = None) -> dict[str, Any]:
-    """Parameters' arrays at coordinates ``z`` (coordinate first, then draws if any), NumPy or JAX.
+    """Parameters' arrays at coordinates ``z`` (coordinate first, then draws if any).
 
     z = 0 gives the central values. ``of``: coordinates with other priors (as known on a day).
     """
-    xp = library(z)
     tail = z.shape[1:]
     pieces: dict[str, list[tuple[tuple[int, ...], Any, bool]]] = {}
     for row, coordinate in enumerate(of or coordinates()):
@@ -82,10 +80,10 @@ def parameter_values(z: Any, of: Sequence[Coordinate] | None = None) -> dict[str
         base = reference_array(name)
         factors = {position: value for position, value, _ in parts}
         flat = [
-            base[position] * (factors[position] if position in factors else xp.ones(tail))
+            base[position] * (factors[position] if position in factors else np.ones(tail))
             for position in np.ndindex(base.shape)
         ]
-        values[name] = xp.stack(flat).reshape(*base.shape, *tail)
+        values[name] = np.stack(flat).reshape(*base.shape, *tail)
     return values
 
 

@@ -17,7 +17,6 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from forkpoint.dynamics.functions import library
 from forkpoint.errors import InputError, UnknownName
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -65,23 +64,24 @@ class Prior:
             raise InputError(f"{where}: the loading {self.loading:g} is outside -1 … 1")
 
     def from_standard(self, z: Any) -> Any:
-        """The parameter's value at standard normal ``z`` (NumPy or JAX array), within floor and ceiling."""
-        value, xp = self._unbounded(z), library(z)
+        """The parameter's value at standard normal ``z`` (number or array), within floor and ceiling."""
+        value = self._unbounded(z)
         if self.floor == -np.inf and self.ceiling == np.inf:
             return value
-        return xp.clip(value, self.floor, self.ceiling)
+        return np.clip(value, self.floor, self.ceiling)
 
     def _unbounded(self, z: Any) -> Any:
-        xp = library(z)
+        from scipy.special import ndtr
+
         if self.distribution == "fixed":
             return self.value + 0.0 * z
         if self.distribution == "uniform":
-            return self.low + (self.high - self.low) * _normal_cdf(z)
+            return self.low + (self.high - self.low) * ndtr(z)
         if self.distribution == "triangular":
-            return self._triangular(_normal_cdf(z), xp)
+            return self._triangular(ndtr(z))
         centre, below, above = self.sides
-        bend = (above - below) * BLEND * (xp.logaddexp(0.0, z / BLEND) - LN2) if above != below else 0.0
-        return SPLIT[self.distribution][1](centre + below * z + bend, xp)
+        bend = (above - below) * BLEND * (np.logaddexp(0.0, z / BLEND) - LN2) if above != below else 0.0
+        return SPLIT[self.distribution][1](centre + below * z + bend)
 
     @cached_property
     def sides(self) -> tuple[float, float, float]:
@@ -97,11 +97,11 @@ class Prior:
         below = (left - difference * BLEND * LN2) / NINETY
         return centre, below, below + difference
 
-    def _triangular(self, share: Any, xp: Any) -> Any:
+    def _triangular(self, share: Any) -> Any:
         width, left = self.high - self.low, self.value - self.low
-        rising = self.low + xp.sqrt(share * width * left)
-        falling = self.high - xp.sqrt((1 - share) * width * (self.high - self.value))
-        return xp.where(share * width < left, rising, falling)
+        rising = self.low + np.sqrt(share * width * left)
+        falling = self.high - np.sqrt((1 - share) * width * (self.high - self.value))
+        return np.where(share * width < left, rising, falling)
 
 
 @dataclass(frozen=True)
@@ -145,23 +145,13 @@ def stream(seed: int, name: str, chunk: int = 0) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(*(int(k) for k in key), chunk)))
 
 
-def _normal_cdf(z: Any) -> Any:
-    if library(z) is np:
-        from scipy.special import ndtr
-
-        return ndtr(z)
-    import jax
-
-    return jax.scipy.special.ndtr(z)
-
-
 def _logit(p: float) -> float:
     return float(np.log(p / (1 - p)))
 
 
 SPLIT: dict[str, tuple[Any, Any]] = {
-    "normal": (float, lambda y, xp: y),
-    "lognormal": (lambda v: float(np.log(v)), lambda y, xp: xp.exp(y)),
-    "logitnormal": (_logit, lambda y, xp: 1 / (1 + xp.exp(-y))),
+    "normal": (float, lambda y: y),
+    "lognormal": (lambda v: float(np.log(v)), np.exp),
+    "logitnormal": (_logit, lambda y: 1 / (1 + np.exp(-y))),
 }
 """Where a shape's split normal lives: value → scale, scale → value."""
