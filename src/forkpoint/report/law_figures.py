@@ -30,6 +30,8 @@ STATUS_COLOUR = {
     "bis_authorisation": "denial",
     "indeterminate": "unknown",
 }
+LABEL, GLYPH, SAME = 6.5, 0.6, 4.0
+"""Size of a chip's name, width of a glyph in sizes, and distance within which points share a text; in points."""
 SIGNS = {"free": "o", "exception": "s", "review": "D", "licence": "^", "denial": "X", "unknown": "P"}
 """A status is told by sign as well as colour."""
 
@@ -61,6 +63,7 @@ def density_figure(items: Sequence[Item], on: dt.date, to: str, words: Words) ->
         axes.set_yscale("log")
         axes.set_xlabel(words("law.tpp"))
         axes.set_ylabel(words("law.density"))
+        _names(axes, points)
         alt = words("law.density_alt", count=len(points), date=on)
         return Figure(to_svg(figure, alt), words("law.density_caption", date=on), alt, words("law.density_note"))
 
@@ -83,6 +86,7 @@ def bandwidth_figure(items: Sequence[Item], on: dt.date, to: str, words: Words) 
         axes.set_ylim(0, 2000)
         axes.set_xlabel(words("law.memory"))
         axes.set_ylabel(words("law.links"))
+        _names(axes, points)
         alt = words("law.bandwidth_alt", count=len(points), date=on)
         return Figure(to_svg(figure, alt), words("law.bandwidth_caption", date=on), alt, words("law.bandwidth_note"))
 
@@ -130,9 +134,40 @@ def _points(axes: Any, points: Sequence[tuple[Item, Any, Any]], to: str, on: dt.
                 label=words(f"law.colour.{colour}"),
                 zorder=3,
             )
-    for item, x, y in points:
-        axes.annotate(_short(item.name), (x, y), xytext=(4, 3), textcoords="offset points", fontsize=6.5)
     axes.legend(loc="upper left", fontsize=8)
+
+
+def _names(axes: Any, points: Sequence[tuple[Item, float, float]]) -> None:
+    """Names beside the points, once the axes have their scales: one text where points coincide, none over another.
+
+    A name moves up, down, or to the left of its point until it is free; sizes are those of the font, in points.
+    """
+    together: dict[tuple[int, int], tuple[float, float, list[str]]] = {}
+    for item, x, y in points:
+        place = axes.transData.transform((x, y)) * 72 / axes.figure.dpi
+        cell = (round(place[0] / SAME), round(place[1] / SAME))
+        together.setdefault(cell, (x, y, []))[2].append(_short(item.name))
+    corner = axes.transAxes.transform((1, 1)) * 72 / axes.figure.dpi
+    marks = [axes.transData.transform((x, y)) * 72 / axes.figure.dpi for x, y, _ in together.values()]
+    taken = [(mx - 3, my - 3, mx + 3, my + 3) for mx, my in marks]
+    for (x, y, names), (px, py) in zip(together.values(), marks, strict=True):
+        text = ", ".join(dict.fromkeys(names))
+        width, height = GLYPH * LABEL * len(text), 1.2 * LABEL
+        sides = [(px + 5, "left")] if px + 5 + width < corner[0] else []
+        sides.append((px - 5 - width, "right"))
+        moves = [step * sign for step in np.arange(0, 60, 2.0) for sign in (1, -1)]
+        boxes = [(left, py + m - 3, left + width, py + m - 3 + height, m, side) for m in moves for left, side in sides]
+        free = next((b for b in boxes if not any(_meet(b, t) for t in taken)), boxes[0])
+        taken.append(free[:4])
+        move, side = free[4:]
+        arrow = {"arrowstyle": "-", "linewidth": 0.4, "color": COLOURS["unknown"], "shrinkA": 0, "shrinkB": 3}
+        axes.annotate(text, (x, y), xytext=(5 if side == "left" else -5, move - 2), textcoords="offset points",
+                      fontsize=LABEL, ha=side, arrowprops=arrow if abs(move) > height else None)  # fmt: skip
+
+
+def _meet(a: Sequence[Any], b: Sequence[Any]) -> bool:
+    """Whether two boxes (left, bottom, right, top, …) share any area."""
+    return bool(a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3])
 
 
 def _legend(axes: Any, words: Words) -> None:

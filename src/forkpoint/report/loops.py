@@ -66,6 +66,8 @@ def loops_section(material: Material) -> Section:
     short = [f"{n} {words.term('loop', n)} {row['p_strongest']:.0%}" for n, row in list(recent.items())[:2]]
     lead = words("loops.lead", count=len(named_loops()), strongest=words.list(told), scenario=DEFAULT,
                  version=model_version(), draws=found.kept)  # fmt: skip
+    hollow = [n for n, spans in _hollow(found).items() if "2023–2025" in spans]
+    doubt = words("loops.hollow_short", loop=hollow[0], least=f"{SLIGHT:.0%}") if hollow else ""
     unnamed, apart = (words.list(names) or "–" for names in (cycles().missing, cycles().apart))
     return Section(
         "loops",
@@ -75,13 +77,21 @@ def loops_section(material: Material) -> Section:
             _chances(found, words),
             _likely(found, words),
             _bands(found, words),
-            *_hollow(found, words),
+            *(
+                Paragraph(
+                    words(
+                        "loops.hollow", loop=f"{n} {words.term('loop', n)}", spans=words.list(s), least=f"{SLIGHT:.0%}"
+                    ),
+                    "note",
+                )
+                for n, s in _hollow(found).items()
+            ),
             _table(acting, words),
             _meanings(words),
             *(_diagram(acting, names, words) for names in DRAWN),
             Paragraph(words("loops.note", missing=unnamed, apart=apart), "note"),
         ],
-        summary=[words("loops.summary", strongest=words.list(short))],
+        summary=[words("loops.summary", strongest=words.list(short), hollow=doubt)],
     )
 
 
@@ -184,8 +194,8 @@ def _likely(found: LoopDraws, words: Words) -> Table:
     return Table(words("loops.likely", draws=found.kept), columns, rows, words("loops.likely_note"))
 
 
-def _hollow(found: LoopDraws, words: Words) -> list[Paragraph]:
-    """A warning for each loop that leads a period by score while outcomes hardly change without it."""
+def _hollow(found: LoopDraws) -> dict[str, list[str]]:
+    """Loops that lead periods by score while outcomes hardly change without them, with those periods."""
     spans: dict[str, list[str]] = {}
     time = np.asarray(central().time)
     for start, stop in SPANS:
@@ -194,13 +204,7 @@ def _hollow(found: LoopDraws, words: Words) -> list[Paragraph]:
         moved = [np.nanmax(np.abs(path[inside])) for path in knock_outs()[name].values()]
         if max(moved) < SLIGHT:
             spans.setdefault(name, []).append(f"{start}–{stop}")
-    return [
-        Paragraph(
-            words("loops.hollow", loop=f"{n} {words.term('loop', n)}", spans=words.list(s), least=f"{SLIGHT:.0%}"),
-            "note",
-        )
-        for n, s in spans.items()
-    ]
+    return spans
 
 
 def _range(row: Mapping[str, float]) -> str:
