@@ -1,4 +1,4 @@
-"""A stock-and-flow engine: a model is plain functions, run by NumPy, JAX and a browser.
+"""A stock-and-flow engine: a model is plain functions, run by NumPy, LLVM, JAX and a browser.
 
 Start with :mod:`forkpoint.dynamics.variables` (how a model is declared) and :mod:`forkpoint.dynamics.model`.
 Everything loads on first use.
@@ -13,12 +13,12 @@ from typing import Any
 
 _PUBLIC = {
     "Aux": "variables", "Dimension": "variables", "Flow": "variables", "Model": "model", "Parameter": "variables",
-    "Series": "variables", "State": "trajectory", "Stock": "variables", "Trajectory": "trajectory",
-    "Variable": "variables", "aux": "variables", "causal_loop_diagram": "loop_diagram", "delay": "delays",
-    "explain_difference": "comparison", "find_loops": "loops", "flow": "variables", "gradient": "gradients",
-    "knock_out": "knockout", "loop_measures": "knockout", "loop_scores": "loop_scores", "parameter": "variables",
-    "read_parameters": "parameters", "read_series": "series_file", "sensitivity": "gradients", "series": "variables",
-    "smooth": "delays", "stock": "variables",
+    "Pullback": "pullback", "Series": "variables", "State": "trajectory", "Stock": "variables",
+    "Trajectory": "trajectory", "Variable": "variables", "aux": "variables", "causal_loop_diagram": "loop_diagram",
+    "delay": "delays", "explain_difference": "comparison", "find_loops": "loops", "flow": "variables",
+    "gradient": "gradients", "knock_out": "knockout", "loop_measures": "knockout", "loop_scores": "loop_scores",
+    "make_plan": "simulate", "parameter": "variables", "read_parameters": "parameters", "read_series": "series_file",
+    "sensitivity": "gradients", "series": "variables", "smooth": "delays", "stock": "variables",
 }  # fmt: skip
 
 __all__ = [*_PUBLIC, "functions"]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from forkpoint.dynamics.evaluation import Values
 from forkpoint.dynamics.simulate_jax import jax_module, simulator
 
 if TYPE_CHECKING:
@@ -36,10 +37,12 @@ def gradient(
     """
     jax = jax_module()
     key = ("gradient", objective, tuple(by), tuple(outputs), _frozen(levers), _frozen(options))
-    if key not in model._compiled:
+
+    def make() -> tuple[Any, Values]:
         run, values = simulator(model, by, outputs, levers=levers, **options)
-        model._compiled[key] = (jax.jit(jax.value_and_grad(lambda given: objective(run(given)))), values)
-    compiled, values = model._compiled[key]
+        return jax.jit(jax.value_and_grad(lambda given: objective(run(given)))), values
+
+    compiled, values = model.compiled(key, make)
     value, slopes = compiled(values)
     return float(value), {name: np.asarray(slope) for name, slope in slopes.items()}
 

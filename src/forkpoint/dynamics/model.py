@@ -8,7 +8,7 @@
     model = Model(supply, demand, dimensions=(region, vendor), start=2019.0, stop=2036.0, step=0.25)
     result = model.run(levers={"licence_fee": 0.25})       # NumPy, nothing to compile
     result["unit_cost"]                                    # array (time, region, vendor)
-    model.run(draws={"learning_rate": samples}, engine="jax")
+    model.run(draws={"learning_rate": samples}, engine="llvm")     # compiled: for many draws
 
 A sector is a module, a mapping from name to declaration, a class used as a namespace, or a list of declarations. All
 mistakes of a definition are found when the model is built and raise ModelError in words: an unknown input (with the
@@ -20,10 +20,10 @@ Dimensions have one order, that of ``dimensions=``; every declaration must list 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -47,6 +47,7 @@ from forkpoint.errors import ModelError, UnknownName, nearest
 if TYPE_CHECKING:
     from forkpoint.dynamics.trajectory import State, Trajectory
 
+T = TypeVar("T")
 Sector: TypeAlias = "ModuleType | Mapping[str, Any] | type | Iterable[Variable]"
 
 
@@ -157,6 +158,12 @@ class Model:
         return graph
 
     # --- evaluating and running --------------------------------------------------------------------------------------
+
+    def compiled(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What an engine made of this model for all runs of one shape; it lives as long as the model."""
+        if key not in self._compiled:
+            self._compiled[key] = make()
+        return cast(T, self._compiled[key])
 
     def system(self, trailing: int = 0) -> System:
         """The equations bound to their axes, without (0) or with (1) a draw axis behind."""

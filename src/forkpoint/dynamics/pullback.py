@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,12 +126,8 @@ class Pullback:
 
 def program_of(plan: Plan, elements: tuple[Element, ...], drawn: frozenset[str]) -> Program:
     """The compiled pair of a plan's shape, kept with the model."""
-    known: dict[Any, Any] = plan.model._compiled
     key = shape_key(plan, "pullback", elements, drawn)
-    if key not in known:
-        known[key] = _compiled(scalar_step(plan, drawn, elements))
-    program: Program = known[key]
-    return program
+    return plan.model.compiled(key, lambda: _compiled(scalar_step(plan, drawn, elements)))
 
 
 def _compiled(step: ScalarStep) -> Program:

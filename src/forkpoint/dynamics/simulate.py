@@ -32,7 +32,7 @@ NEGATIVE = 1e-9
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything a run of one model needs, ready for either engine."""
+    """Everything a run of one model needs, ready for every engine."""
 
     model: Model
     grid: Grid

@@ -97,9 +97,7 @@ def _program(plan: Plan) -> Any:
     bare = replace(plan, inputs=replace(plan.inputs, fixed={}, varying={}), initial={}, held={})
     shape = (plan.grid.step, plan.grid.count, plan.save_every, plan.method, plan.outputs, plan.draws is None)
     key = (*shape, *(frozenset(part) for part in (plan.inputs.varying, plan.held, plan.initial)))
-    if key not in plan.model._compiled:
-        plan.model._compiled[key] = jax_module().jit(traceable(bare))
-    return plan.model._compiled[key]
+    return plan.model.compiled(key, lambda: jax_module().jit(traceable(bare)))
 
 
 def traceable(plan: Plan, *, checkpoint: bool = False) -> Callable[..., tuple[Values, Values, Values]]:

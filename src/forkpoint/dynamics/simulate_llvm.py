@@ -139,15 +139,11 @@ def require_draws(plan: Plan) -> int:
     return plan.draws
 
 
-def program_of(plan: Plan, elements: tuple[Element, ...], drawn: frozenset[str] | None = None) -> Program:
+def program_of(plan: Plan, elements: tuple[Element, ...], named: frozenset[str] | None = None) -> Program:
     """The compiled run of a plan's shape, kept with the model for every plan that differs in values only."""
-    drawn = differing(plan, drawn)
-    known: dict[Any, Any] = plan.model._compiled
+    drawn = differing(plan, named)
     key = shape_key(plan, "llvm", elements, drawn)
-    if key not in known:
-        known[key] = _compiled(scalar_step(plan, drawn, elements))
-    program: Program = known[key]
-    return program
+    return plan.model.compiled(key, lambda: _compiled(scalar_step(plan, drawn, elements)))
 
 
 def differing(plan: Plan, named: frozenset[str] | None) -> frozenset[str]:

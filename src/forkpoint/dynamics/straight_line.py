@@ -70,12 +70,7 @@ def straight(plan: Plan) -> tuple[Values, Values, Values] | None:
     if any(np.asarray(v).dtype.kind != "f" for v in given):
         return None
     key = ("straight", plan.outputs, frozenset(plan.inputs.varying), frozenset(plan.held))
-    if key not in plan.model._compiled:
-        try:
-            plan.model._compiled[key] = _record(plan)
-        except (Unrecordable, ModelError):
-            plan.model._compiled[key] = None
-    program = plan.model._compiled[key]
+    program = plan.model.compiled(key, lambda: _record(plan))
     if program is None:
         return None
     try:
@@ -94,7 +89,15 @@ def _start(plan: Plan) -> tuple[Values, Values]:
     return fixed, {n: np.array(np.broadcast_to(v, plan.model.shape(n)), float) for n, v in state.items()}
 
 
-def _record(plan: Plan) -> Program:
+def _record(plan: Plan) -> Program | None:
+    """The program of a plan; None where the equations do what cannot be recorded."""
+    try:
+        return _recorded(plan)
+    except (Unrecordable, ModelError):
+        return None
+
+
+def _recorded(plan: Plan) -> Program:
     recorder = Recorder()
     fixed, state = _start(plan)
     inputs = {n: recorder.input(v, FIXED) for n, v in fixed.items()}
