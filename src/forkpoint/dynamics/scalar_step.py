@@ -24,7 +24,7 @@ import numpy as np
 
 from forkpoint.dynamics.emit.symbols import Graph, Symbol, in_order
 from forkpoint.dynamics.emit.unroll import Symbols, Unroller, placed
-from forkpoint.dynamics.recording import FIXED, STATE, TIMED, Node, Recorder, Unrecordable
+from forkpoint.dynamics.recording import FIXED, STATE, TIMED, Node, Recorded, Recorder, Unrecordable
 from forkpoint.errors import ModelError
 
 if TYPE_CHECKING:
@@ -66,8 +66,62 @@ def scalar_step(plan: Plan, drawn: frozenset[str], outputs: Sequence[Element]) -
 
     Raises ModelError where an equation does what has no scalar form.
     """
-    recorder = Recorder()
-    grid, model = plan.grid, plan.model
+    try:
+        found = _recorded(plan, dict.fromkeys(name for name, _ in outputs))
+    except Unrecordable as error:
+        raise ModelError(f"the model cannot be compiled: {error}") from error
+    differing = {found.inputs[n].node.number for n in drawn if n in found.inputs}
+    differing |= {r.node.number for n, r in found.given.items() if plan.initial[n].shape[-1] > 1}
+    differing |= {r.node.number for link, r in found.held.items() if plan.held[link].shape[-1] > 1}
+    unrolled = _Placer(found.nodes, differing)
+
+    def elements(of: Mapping[str, Recorded], name: str) -> Symbols:
+        return np.broadcast_to(unrolled.symbols(of[name].node), plan.model.shape(name)).reshape(-1)
+
+    present = {n: elements(found.stocks, n) for n in found.stocks}  # first, so that slots are in this order
+    following: list[Symbol] = []
+    for name, now in present.items():
+        if name in found.changes:
+            pairs = zip(now, elements(found.changes, name), strict=True)
+            now = [unrolled.graph.apply("add", stock, change) for stock, change in pairs]
+        following += list(now)
+    wanted = {n: elements(found.wanted, n) for n in found.wanted}
+    start = [s for n in found.stocks for s in elements(found.first, n)]
+    roots = [*start, *following, *(wanted[name][place] for name, place in outputs)]
+    roots = with_reciprocals(unrolled.graph, [unrolled.graph.number(s) for s in roots])
+    size = len(following)
+    return ScalarStep(
+        nodes=tuple(found.nodes),
+        layout=unrolled.layout,
+        sizes=unrolled.sizes,
+        inputs={n: r.node.number for n, r in found.inputs.items()},
+        held={n: r.node.number for n, r in found.held.items()},
+        given={n: r.node.number for n, r in found.given.items()},
+        start=tuple(roots[:size]),
+        following=tuple(roots[size : 2 * size]),
+        outputs=tuple(roots[2 * size :]),
+        shared=unrolled.shared_nodes(),
+        graph=unrolled.graph,
+    )
+
+
+@dataclass(frozen=True)
+class _Recording:
+    """A start and a step as recorded: what was given, the stocks at the start and now, their changes, and outputs."""
+
+    nodes: list[Node]
+    inputs: dict[str, Recorded]
+    held: dict[Link, Recorded]
+    given: dict[str, Recorded]
+    first: dict[str, Recorded]
+    stocks: dict[str, Recorded]
+    changes: dict[str, Recorded]
+    wanted: dict[str, Recorded]
+
+
+def _recorded(plan: Plan, outputs: Iterable[str]) -> _Recording:
+    """The equations carried out once, on the first draw's values at the start. Raises Unrecordable."""
+    recorder, grid, model = Recorder(), plan.grid, plan.model
     moved = frozenset(n for n in plan.inputs.varying if n in model.parameters)
     system = model.system(0).with_varying(moved, frozenset(target for _, target in plan.held))
     inputs = {n: recorder.input(_first(v, plan), FIXED) for n, v in plan.inputs.fixed.items()}
@@ -75,57 +129,22 @@ def scalar_step(plan: Plan, drawn: frozenset[str], outputs: Sequence[Element]) -
     inputs |= {"time_step": recorder.input(grid.step, FIXED), "time": recorder.input(grid.start, TIMED)}
     held = {link: recorder.input(_first(path[0, 0], plan), TIMED) for link, path in plan.held.items()}
     given = {n: recorder.input(_first(v, plan), FIXED) for n, v in plan.initial.items()}
-    try:
-        with np.errstate(all="ignore"):  # a sample may leave the plain numbers; a run says so where it matters
-            constants = {**inputs}
-            for equation in system.constants:
-                constants[equation.name] = equation(constants)
-            begin = {**constants, **given}
-            for equation in system.initials:
-                if equation.name not in begin:
-                    begin[equation.name] = equation(begin)
-            first = {n: recorder.operand(begin[n]) for n in system.stocks}
-            stocks = {n: recorder.input(np.broadcast_to(r.sample, model.shape(n))[()], STATE) for n, r in first.items()}
-            values: Values = {**constants, **stocks}
-            system.evaluate_into(values, held or None)
-            rates = system.rates(values, held or None)
-            changes = {n: recorder.operand(r * inputs["time_step"]) for n, r in rates.items()}
-            wanted = {n: recorder.operand(values[n]) for n in dict.fromkeys(name for name, _ in outputs)}
-    except Unrecordable as error:
-        raise ModelError(f"the model cannot be compiled: {error}") from error
-    differing = {inputs[n].node.number for n in drawn if n in inputs}
-    differing |= {r.node.number for n, r in given.items() if plan.initial[n].shape[-1] > 1}
-    differing |= {r.node.number for link, r in held.items() if plan.held[link].shape[-1] > 1}
-    unrolled = _Placer(recorder.nodes, differing)
-
-    def elements(of: Mapping[str, Any], name: str) -> Symbols:
-        return np.broadcast_to(unrolled.symbols(of[name].node), model.shape(name)).reshape(-1)
-
-    present = {n: elements(stocks, n) for n in stocks}  # first, so that slots are in this order
-    following: list[Symbol] = []
-    for name, now in present.items():
-        if name in changes:
-            pairs = zip(now, elements(changes, name), strict=True)
-            now = [unrolled.graph.apply("add", stock, change) for stock, change in pairs]
-        following += list(now)
-    found = {n: elements(wanted, n) for n in wanted}
-    start = [s for n in stocks for s in elements(first, n)]
-    roots = [*start, *following, *(found[name][place] for name, place in outputs)]
-    roots = with_reciprocals(unrolled.graph, [unrolled.graph.number(s) for s in roots])
-    size = len(following)
-    return ScalarStep(
-        nodes=tuple(recorder.nodes),
-        layout=unrolled.layout,
-        sizes=unrolled.sizes,
-        inputs={n: r.node.number for n, r in inputs.items()},
-        held={n: r.node.number for n, r in held.items()},
-        given={n: r.node.number for n, r in given.items()},
-        start=tuple(roots[:size]),
-        following=tuple(roots[size : 2 * size]),
-        outputs=tuple(roots[2 * size :]),
-        shared=unrolled.shared_nodes(),
-        graph=unrolled.graph,
-    )
+    with np.errstate(all="ignore"):  # a sample may leave the plain numbers; a run says so where it matters
+        constants: Values = {**inputs}
+        for equation in system.constants:
+            constants[equation.name] = equation(constants)
+        begin = {**constants, **given}
+        for equation in system.initials:
+            if equation.name not in begin:
+                begin[equation.name] = equation(begin)
+        first = {n: recorder.operand(begin[n]) for n in system.stocks}
+        stocks = {n: recorder.input(np.broadcast_to(r.sample, model.shape(n))[()], STATE) for n, r in first.items()}
+        values: Values = {**constants, **stocks}
+        system.evaluate_into(values, held or None)
+        rates = system.rates(values, held or None)
+        changes = {n: recorder.operand(r * inputs["time_step"]) for n, r in rates.items()}
+        wanted = {n: recorder.operand(values[n]) for n in outputs}
+    return _Recording(recorder.nodes, inputs, held, given, first, stocks, changes, wanted)
 
 
 def _first(value: Any, plan: Plan) -> Any:
