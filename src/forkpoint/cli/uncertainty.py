@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ Examples:
 @click.option("--warmup", type=click.IntRange(50), default=500, show_default=True, help="Warm-up draws a chain (nuts).")
 @click.option("--draws", type=click.IntRange(50), default=1000, show_default=True, help="Draws a chain (nuts).")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of all random numbers (nuts).")
+@click.option("--workers", type=click.IntRange(1), default=os.cpu_count() or 1, help="Processes (nuts), one a core.")
 @machine_options
 def calibrate(
     as_of: dt.datetime,
@@ -48,6 +50,7 @@ def calibrate(
     warmup: int,
     draws: int,
     seed: int,
+    workers: int,
     as_json: bool,
     as_csv: bool,
 ) -> None:
@@ -71,7 +74,8 @@ def calibrate(
         posterior, words = fit(day, progress=tell), ""
         if method == "nuts":
             options = {"chains": chains, "warmup": warmup, "draws": draws, "seed": seed}
-            posterior, words = sampled(day, posterior, progress=status.update, **options)
+            status.update(f"NUTS: {chains} chains of {warmup} + {draws} draws, some minutes")
+            posterior, words = sampled(day, posterior, workers=workers, **options)
     table = mode_table(posterior, day.coordinates)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
 """The posterior by the No-U-Turn sampler: slower than Laplace, and true where the posterior is no Gaussian.
 
 Chains walk in whitened coordinates x, z = mode + root · x of the Laplace approximation, in which the posterior is near
-a standard normal whatever the data identify (Hoffman & Gelman 2014; NumPyro's sampler). All chains step together: eight
-points cost one vector of the compiled world.
+a standard normal whatever the data identify (Hoffman & Gelman 2014; NumPyro's sampler). Chains step together in teams,
+as several points cost one vector of the compiled world; teams run in processes of their own.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from forkpoint.errors import InputError
 from forkpoint.uncertainty.calibrate import Posterior
 from forkpoint.uncertainty.density import Density
 from forkpoint.uncertainty.evidence import Evidence
+from forkpoint.uncertainty.executor import LocalPool
 from forkpoint.uncertainty.priors import stream
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -29,6 +30,9 @@ fraction of missing information (Betancourt 2016)."""
 TARGET_ACCEPT = 0.8
 DEEPEST = 8
 """Doublings of a trajectory at most."""
+TEAM = 2
+"""Chains that step together in one process."""
+Walk: TypeAlias = tuple[int, Floats, dict[str, Any]]
 
 
 class LogDensity(Protocol):
@@ -99,33 +103,74 @@ def nuts(
 
     Raises InputError for fewer than two chains or four draws, and where no start has a density.
     """
+    _require(chains, warmup, draws)
+    return _diagnosed(around, [_walk(density, around, team, warmup, draws, seed, progress) for team in _teams(chains)])
+
+
+def sampled(
+    evidence: Evidence,
+    posterior: Posterior,
+    *,
+    chains: int = 4,
+    warmup: int = 500,
+    draws: int = 1000,
+    seed: int = 0,
+    workers: int = 1,
+) -> tuple[Posterior, str]:
+    """A day's posterior with draws of its own, and what the diagnostics say.
+
+    Teams of chains go to ``workers`` processes; their number changes no draw. Raises InputError as :func:`nuts` does.
+    """
+    _require(chains, warmup, draws)
+    pool = LocalPool(workers)
+    try:
+        tasks = [(evidence, posterior, team, warmup, draws, seed) for team in _teams(chains)]
+        found = _diagnosed(posterior, list(pool.results(_walk_the_world, tasks)))
+    finally:
+        pool.close()
+    return replace(posterior, drawn=found.flat), found.words
+
+
+def _require(chains: int, warmup: int, draws: int) -> None:
     if chains < 2 or draws < 4 or warmup < 1:
         raise InputError(f"NUTS needs chains ≥ 2, draws ≥ 4 and warmup ≥ 1, got {chains}, {draws} and {warmup}")
+
+
+def _teams(chains: int) -> list[tuple[int, ...]]:
+    """Chains that step together: a team waits for its slowest, so teams are small."""
+    return [tuple(range(first, min(first + TEAM, chains))) for first in range(0, chains, TEAM)]
+
+
+def _walk_the_world(
+    evidence: Evidence, posterior: Posterior, team: tuple[int, ...], warmup: int, draws: int, seed: int
+) -> Walk:
+    return _walk(Density(evidence), posterior, team, warmup, draws, seed)
+
+
+def _walk(
+    density: LogDensity,
+    around: Gaussian,
+    team: tuple[int, ...],
+    warmup: int,
+    draws: int,
+    seed: int,
+    progress: Callable[[int], None] = lambda evaluations: None,
+) -> Walk:
+    """One team's chains: its first chain's number, whitened draws (chain, draw, coordinate), and what NUTS tells."""
     jax = jax_module()
     infer: Any = importlib.import_module("numpyro.infer")
-    start = np.stack([stream(seed, f"start:{c}").standard_normal(len(around.mode)) for c in range(chains)]) / 2
+    start = np.stack([stream(seed, f"start:{c}").standard_normal(len(around.mode)) for c in team]) / 2
     potential = _potential(density, around, progress)
     if not np.isfinite(np.asarray(jax.vmap(potential)(start))).all():
         raise InputError("NUTS cannot start: the model fails near the mode of the posterior")
     kernel = infer.NUTS(potential_fn=potential, target_accept_prob=TARGET_ACCEPT, max_tree_depth=DEEPEST)
-    chain = infer.MCMC(kernel, num_warmup=warmup, num_samples=draws, num_chains=chains, chain_method="vectorized",
+    chain = infer.MCMC(kernel, num_warmup=warmup, num_samples=draws, num_chains=len(team), chain_method="vectorized",
                        progress_bar=False)  # fmt: skip
-    chain.run(jax.random.PRNGKey(seed), init_params=start, extra_fields=("diverging", "energy", "num_steps"))
+    key = jax.random.fold_in(jax.random.PRNGKey(seed), team[0])
+    begin = start if len(team) > 1 else start[0]
+    chain.run(key, init_params=begin, extra_fields=("diverging", "energy", "num_steps"))
     x = np.asarray(chain.get_samples(group_by_chain=True))
-    extra = {n: np.asarray(v) for n, v in chain.get_extra_fields(group_by_chain=True).items()}
-    return _diagnosed(around.mode + x @ around.root.T, extra)
-
-
-def sampled(
-    evidence: Evidence, posterior: Posterior, *, progress: Callable[[str], None] = lambda words: None, **options: int
-) -> tuple[Posterior, str]:
-    """A day's posterior with draws of its own, and what the diagnostics say; options are those of :func:`nuts`."""
-
-    def tell(evaluations: int) -> None:
-        progress(f"NUTS: {evaluations} gradients")
-
-    found = nuts(Density(evidence), posterior, progress=tell, **options)
-    return replace(posterior, drawn=found.flat), found.words
+    return team[0], x, {n: np.asarray(v) for n, v in chain.get_extra_fields(group_by_chain=True).items()}
 
 
 def _potential(density: LogDensity, around: Gaussian, progress: Callable[[int], None]) -> Callable[[Any], Any]:
@@ -154,8 +199,11 @@ def _potential(density: LogDensity, around: Gaussian, progress: Callable[[int], 
     return potential  # type: ignore[no-any-return]
 
 
-def _diagnosed(z: Floats, extra: dict[str, Any]) -> Sample:
+def _diagnosed(around: Gaussian, walks: list[Walk]) -> Sample:
     arviz: Any = importlib.import_module("arviz")
+    walks = sorted(walks, key=lambda walk: walk[0])
+    z = around.mode + np.concatenate([x for _, x, _ in walks]) @ around.root.T
+    extra = {name: np.concatenate([told[name] for _, _, told in walks]) for name in walks[0][2]}
     posterior = arviz.convert_to_dataset({"z": z})
     found = [arviz.rhat(posterior), arviz.ess(posterior, method="bulk"), arviz.ess(posterior, method="tail")]
     rhat, bulk, tail = (np.asarray(part["z"]) for part in found)
