@@ -213,7 +213,7 @@ def _lever_runs(
         missing = [s for s in wanted if s not in known]
         if together and len(missing) > 2:
             for start in range(0, len(missing), 256):
-                known.update(_as_ensemble(model, levers_a, mixed, changed, missing[start : start + 256], read, options))
+                known.update(_as_ensemble(model, mixed, changed, missing[start : start + 256], read, options))
         else:
             known.update(one_by_one(lambda s: read(model.run(mixed(s), **options)))(missing))
         return {s: known[s] for s in wanted}
@@ -222,7 +222,7 @@ def _lever_runs(
 
 
 def _as_ensemble(
-    model: Model, levers_a: Levers, mixed: Callable[[frozenset[str]], dict[str, Any]], changed: Sequence[str],
+    model: Model, mixed: Callable[[frozenset[str]], dict[str, Any]], changed: Sequence[str],
     sets: Sequence[frozenset[str]], read: Callable[[Trajectory], Any], options: Mapping[str, Any],
 ) -> dict[frozenset[str], np.ndarray]:  # fmt: skip
     shared = {n: v for n, v in mixed(frozenset()).items() if n not in changed}

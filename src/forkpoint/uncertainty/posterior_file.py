@@ -65,7 +65,7 @@ def read_posterior(path: Path, *, names: tuple[str, ...], model: str = "") -> Po
         raise InputError(f"{path}: schema {header.get('schema')!r} is not {SCHEMA!r}")
     missing = [key for key in HEADER if key not in header]
     if missing:
-        raise InputError(f"{path}: the header has no '{missing[0]}'; run 'forkpoint calibrate' again")
+        raise InputError(f"{path}: the header has no '{missing[0]}'; {AGAIN}")
     kept = tuple(map(str, header["names"]))
     if kept != names:
         raise InputError(f"{path}: it was fitted to another model, {_differs(kept, names)}; {AGAIN}")
