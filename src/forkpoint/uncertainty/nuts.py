@@ -205,7 +205,8 @@ def _diagnosed(around: Gaussian, walks: list[Walk]) -> Sample:
     z = around.mode + np.concatenate([x for _, x, _ in walks]) @ around.root.T
     extra = {name: np.concatenate([told[name] for _, _, told in walks]) for name in walks[0][2]}
     posterior = arviz.convert_to_dataset({"z": z})
-    found = [arviz.rhat(posterior), arviz.ess(posterior, method="bulk"), arviz.ess(posterior, method="tail")]
+    with np.errstate(divide="ignore", invalid="ignore"):  # a chain that never moved: its R-hat is no number
+        found = [arviz.rhat(posterior), arviz.ess(posterior, method="bulk"), arviz.ess(posterior, method="tail")]
     rhat, bulk, tail = (np.asarray(part["z"]) for part in found)
     energy = float(np.min(arviz.bfmi(extra["energy"])))
     return Sample(z, rhat, bulk, tail, int(extra["diverging"].sum()), energy, int(extra["num_steps"].sum()))
