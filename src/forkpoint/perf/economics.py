@@ -12,6 +12,7 @@ from forkpoint.perf.cluster import Cluster
 
 FILE = Path(__file__).with_name("economics.yaml")
 HOURS_A_YEAR = 8766.0
+"""Of 365.25 days."""
 
 
 class Span(NamedTuple):

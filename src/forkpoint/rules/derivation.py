@@ -30,7 +30,9 @@ FOLDER = Path(__file__).parent
 AXES = ("compute", "memory", "links")
 """What a cut-down variant cuts: peak rates (all together), DRAM bandwidth, fabric bandwidth."""
 LEVELS = 25
+"""Levels of memory, and of links, from which the frontier is sought."""
 BISECTIONS = 40
+"""Halvings of a share on its way to the law's line: it is found to 2⁻⁴⁰."""
 
 
 @dataclass(frozen=True)

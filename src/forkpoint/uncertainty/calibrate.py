@@ -23,8 +23,11 @@ Floats: TypeAlias = NDArray[np.float64]
 STEP = 1e-3
 """Step of the central differences, in standard deviations of the prior: error of order STEP², far above rounding."""
 TOLERANCE = 1e-4
+"""A step that lowers the misfit by a smaller part than this ends a climb."""
 STARTS = 3
+"""Climbs of a fit, each from another place; the one with the lowest misfit counts."""
 MOST_STEPS = 60
+"""Steps of a climb at most."""
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from forkpoint.world.scenario import DEFAULT, Scenario, scenario
 
 Floats: TypeAlias = NDArray[np.float64]
 LEVELS = {"p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}
+"""Quantiles over draws, by the names of columns."""
 SPANS = ((2020, 2022), (2023, 2025), (2026, 2030), (2031, 2035))
 """Periods of years in tables."""
 HALF_WINDOW = 3

@@ -21,6 +21,7 @@ Array: TypeAlias = NDArray[Any]
 Blocks: TypeAlias = Callable[[], Iterable[Array]]
 """Gives the blocks (time, draw) anew at every call."""
 PROBABILITIES = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""The median and the ends of the 50 % and 90 % ranges."""
 GATHERED = 1_100_000
 """Draws whose values at all times are held at once."""
 MANY = 100_000
