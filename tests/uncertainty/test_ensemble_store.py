@@ -400,12 +400,15 @@ def test_no_scheduler_is_a_sentence_and_leaves_no_folder(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("seconds", [0.7, 0.9, 1.2])
+@pytest.mark.parametrize("seconds", [0.1, 0.3, 0.6])
 def test_ctrl_c_while_workers_start_is_one_word(tmp_path, seconds):
     """As a terminal sends it: to the command and all its workers."""
-    words = ["ensemble", "--draws", "20000", "--workers", "2", "--out", str(tmp_path / "store")]
+    store = tmp_path / "store"
+    words = ["ensemble", "--draws", "200000", "--workers", "2", "--out", str(store)]
     command = subprocess.Popen([sys.executable, "-m", "forkpoint", *words], stderr=subprocess.PIPE,
                                start_new_session=True, text=True)  # fmt: skip
+    while command.poll() is None and not (store / "draws.npz").exists():
+        time.sleep(0.01)
     time.sleep(seconds)
     os.killpg(command.pid, signal.SIGINT)
     assert command.communicate(timeout=60)[1].split() == ["stopped"]
