@@ -25,7 +25,7 @@ from forkpoint.uncertainty.priors import stream
 
 Floats: TypeAlias = NDArray[np.float64]
 RHAT, EFFECTIVE, BFMI = 1.01, 400, 0.3
-"""What a trustworthy sample keeps to: split R-hat and bulk effective draws (Vehtari et al. 2021), and the energy's
+"""What a trustworthy sample keeps to: split R-hat, effective draws in bulk and tails (Vehtari et al. 2021), and the energy's
 fraction of missing information (Betancourt 2016)."""
 TARGET_ACCEPT = 0.8
 DEEPEST = 8
@@ -73,9 +73,14 @@ class Sample:
         return np.ascontiguousarray(self.z.reshape(-1, self.z.shape[-1]).T)
 
     @property
+    def least(self) -> float:
+        """The fewest effective draws of any coordinate, in the bulk or in the tails."""
+        return float(min(self.effective.min(), self.tail_effective.min()))
+
+    @property
     def trusted(self) -> bool:
         """Whether every diagnostic keeps to its bound."""
-        mixed = self.rhat.max() <= RHAT and self.effective.min() >= EFFECTIVE
+        mixed = self.rhat.max() <= RHAT and self.least >= EFFECTIVE
         return bool(mixed and not self.divergent and self.energy >= BFMI)
 
     @property
@@ -83,7 +88,7 @@ class Sample:
         """One sentence."""
         found = (
             f"NUTS, {self.z.shape[0]} chains of {self.z.shape[1]}: R-hat at most {self.rhat.max():.3f}, "
-            f"effective draws at least {self.effective.min():.0f}, {self.divergent} divergent, "
+            f"effective draws at least {self.least:.0f}, {self.divergent} divergent, "
             f"energy {self.energy:.2f}: "
         )
         return found + ("the sample can be trusted." if self.trusted else "read its ranges as approximate.")
