@@ -25,8 +25,8 @@ from forkpoint.uncertainty.priors import stream
 
 Floats: TypeAlias = NDArray[np.float64]
 RHAT, EFFECTIVE, BFMI = 1.01, 400, 0.3
-"""What a trustworthy sample keeps to: split R-hat, effective draws in bulk and tails (Vehtari et al. 2021), and the energy's
-fraction of missing information (Betancourt 2016)."""
+"""What a trustworthy sample keeps to: split R-hat, effective draws in bulk and tails (Vehtari et al. 2021), and the
+energy's fraction of missing information (Betancourt 2016)."""
 TARGET_ACCEPT = 0.8
 DEEPEST = 8
 """Doublings of a trajectory at most."""
