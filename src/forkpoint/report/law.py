@@ -121,7 +121,8 @@ def _matrix(named: dict[str, Item], days: list[dt.date], states: dict[str, list[
         cells = {str(days[k]): words.term("status", states[name][k]) for k in kept}
         rows.append({"chip": name, **cells})
     colours = {words.term("status", state): colour for state, colour in STATUS_COLOUR.items()}
-    return Table(words("law.matrix"), columns, rows, words("law.matrix_note"), {str(days[k]): colours for k in kept})
+    classes = {str(days[k]): colours for k in kept}
+    return Table(words("law.matrix"), columns, rows, words("law.matrix_note"), classes, kind="dense")
 
 
 def _products(words: Words) -> Table:

@@ -173,8 +173,10 @@ def _meet(a: Sequence[Any], b: Sequence[Any]) -> bool:
 def _legend(axes: Any, words: Words) -> None:
     from matplotlib.patches import Patch
 
+    # Columns wide apart: matplotlib takes Chinese glyphs for half their width.
     handles = [Patch(color=COLOURS[c], label=words(f"law.colour.{c}")) for c in SIGNS]
-    axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, fontsize=8)
+    axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.06), ncols=3, fontsize=8,
+                columnspacing=5)  # fmt: skip
 
 
 def _short(name: str) -> str:
