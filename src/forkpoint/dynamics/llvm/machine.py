@@ -37,7 +37,8 @@ def target() -> Any:
 
 @cache
 def _jit() -> Any:
-    return load("llvmlite.binding").create_lljit_compiler(target())
+    # JITLink lays an object out in one piece; the older linker may place its parts too far apart for the small code model.
+    return load("llvmlite.binding").create_lljit_compiler(target(), use_jit_link=True)
 
 
 class Compiled:
