@@ -37,7 +37,7 @@ def target() -> Any:
 
 @cache
 def _jit() -> Any:
-    # JITLink lays an object out in one piece; the older linker may place its parts too far apart for the small code model.
+    # JITLink lays an object out in one piece; the older linker ended a process that held much else.
     return load("llvmlite.binding").create_lljit_compiler(target(), use_jit_link=True)
 
 
