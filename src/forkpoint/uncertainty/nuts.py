@@ -102,14 +102,13 @@ def nuts(
     warmup: int = 500,
     draws: int = 1000,
     seed: int = 0,
-    progress: Callable[[int], None] = lambda evaluations: None,
 ) -> Sample:
-    """Sample a density near a Gaussian. ``progress`` hears how often the density was evaluated.
+    """Sample a density near a Gaussian.
 
     Raises InputError for fewer than two chains or four draws, and where no start has a density.
     """
     _require(chains, warmup, draws)
-    return _diagnosed(around, [_walk(density, around, team, warmup, draws, seed, progress) for team in _teams(chains)])
+    return _diagnosed(around, [_walk(density, around, team, warmup, draws, seed) for team in _teams(chains)])
 
 
 def sampled(
@@ -159,13 +158,12 @@ def _walk(
     warmup: int,
     draws: int,
     seed: int,
-    progress: Callable[[int], None] = lambda evaluations: None,
 ) -> Walk:
     """One team's chains: its first chain's number, whitened draws (chain, draw, coordinate), and what NUTS tells."""
     jax = jax_module()
     infer: Any = importlib.import_module("numpyro.infer")
     start = np.stack([stream(seed, f"start:{c}").standard_normal(len(around.mode)) for c in team]) / 2
-    potential = _potential(density, around, progress)
+    potential = _potential(density, around)
     if not np.isfinite(np.asarray(jax.vmap(potential)(start))).all():
         raise InputError("NUTS cannot start: the model fails near the mode of the posterior")
     kernel = infer.NUTS(potential_fn=potential, target_accept_prob=TARGET_ACCEPT, max_tree_depth=DEEPEST)
@@ -178,17 +176,14 @@ def _walk(
     return team[0], x, {n: np.asarray(v) for n, v in chain.get_extra_fields(group_by_chain=True).items()}
 
 
-def _potential(density: LogDensity, around: Gaussian, progress: Callable[[int], None]) -> Callable[[Any], Any]:
+def _potential(density: LogDensity, around: Gaussian) -> Callable[[Any], Any]:
     """−log density in whitened coordinates, a JAX function whose value and gradient come from outside."""
     jax = jax_module()
-    size, evaluations = len(around.mode), 0
+    size = len(around.mode)
 
     def outside(x: Any) -> tuple[Floats, Floats]:
-        nonlocal evaluations
         points = np.asarray(x, float).reshape(-1, size)
         value, gradient = density(around.mode[:, None] + around.root @ points.T)
-        evaluations += 1
-        progress(evaluations)
         slopes = -(around.root.T @ gradient).T
         return -value.reshape(np.shape(x)[:-1]), slopes.reshape(np.shape(x))
 
