@@ -9,6 +9,7 @@ the others is integrated out, so that its forecast is a Student t.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -19,7 +20,8 @@ from numpy.typing import NDArray
 
 from forkpoint.catalog import Observation
 from forkpoint.uncertainty.as_of import setting, settings
-from forkpoint.world.model import START
+from forkpoint.uncertainty.priors import NINETY
+from forkpoint.world.model import START, STEP
 from forkpoint.world.observables import Observable, year
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -28,8 +30,7 @@ Distances = Callable[[Observable, Sequence[Observation]], Floats]
 
 ANY_LEVEL = 10.0
 """Standard deviation of the level where the world gives growth only: anything goes, on a scale of logs."""
-SEASON_SPAN = 0.4
-"""Longer spans than this (years) hold no season of one quarter."""
+DAY = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,7 @@ def straying(
 ) -> Straying:
     """How ``row`` is expected to stray, given the known figures of its series and their distances ``path``."""
     degrees = setting("degrees_of_freedom")
-    unit = observable.error if observable.scale == "linear" else 1.0
-    before = _covariance(of, observable, [row], [row])[0, 0] + (unit * of.noise) ** 2
+    before = _covariance(of, observable, [row], [row])[0, 0] + (_unit(observable) * of.noise) ** 2
     if not known:
         return Straying(np.empty(0), float(np.sqrt(before)), degrees)
     covariance = _noisy(of, observable, known)
@@ -111,26 +111,60 @@ def _improbable(of: Widths, observable: Observable, rows: Sequence[Observation],
 
 
 def _noisy(of: Widths, observable: Observable, rows: Sequence[Observation]) -> Floats:
-    unit = observable.error if observable.scale == "linear" else 1.0
-    noise = (unit * of.noise) ** 2 + 1e-9
-    return np.asarray(_covariance(of, observable, rows, rows) + noise * np.eye(len(rows)))
+    return np.asarray(_covariance(of, observable, rows, rows) + np.diag(_noise(of, observable, rows)))
+
+
+def _noise(of: Widths, observable: Observable, rows: Sequence[Observation]) -> Floats:
+    """Variance that each row adds of its own: the noise of a figure, the error of a forecast."""
+    figure = (_unit(observable) * of.noise) ** 2
+    told = [r.actual_or_estimate_or_forecast == "forecast" for r in rows]
+    return np.array([_forecast_error(observable, r) ** 2 if f else figure for r, f in zip(rows, told, strict=True)]) + 1e-9
+
+
+def _forecast_error(observable: Observable, row: Observation) -> float:
+    """Standard deviation of a published forecast: it grows with time and bears on the part of its period still to come.
+
+    The range that the forecaster states counts as 90 %, where it is wider.
+    """
+    end, said = year(row.period_end + DAY), year(row.known_from)
+    ahead = max(end - said, 0.0)
+    to_come = min(ahead / (end - year(row.period_start)), 1.0)
+    error = to_come * (setting("forecast_error") + setting("forecast_error_per_year") * ahead)
+    if row.low is None or row.high is None:
+        return _unit(observable) * error
+    low, high = observable.transformed(np.array([row.low, row.high]))
+    return max(_unit(observable) * error, float(high - low) / (2 * NINETY))
+
+
+def _unit(observable: Observable) -> float:
+    """Widths are in logs or log-odds; on a linear scale, in errors of the series."""
+    return observable.error if observable.scale == "linear" else 1.0
 
 
 def _covariance(
     of: Widths, observable: Observable, left: Sequence[Observation], right: Sequence[Observation]
 ) -> Floats:
-    """Covariance of the distances of figures, without the noise of each."""
-    t = np.array([middle(r) for r in left])[:, None] - START
-    s = np.array([middle(r) for r in right])[None, :] - START
-    unit = observable.error if observable.scale == "linear" else 1.0
+    """Covariance of the distances of figures, each a mean over its period, without the noise of each."""
+    (times, mean), (others, mean_of_others) = _moments(left), _moments(right)
+    t, s = times[:, None] - START, others[None, :] - START
+    unit = _unit(observable)
     memory = setting("residual_memory_years")
     walk = np.minimum(t, s) if observable.relative else 0.5 * memory * np.exp(-np.abs(t - s) / memory)
     level = ANY_LEVEL if observable.relative else of.level * observable.error
     found = level**2 + unit**2 * (of.wander**2 * walk + of.slope**2 * t * s)
     if observable.aggregate == "amount":
-        short = (_span(left) < SEASON_SPAN)[:, None] & (_span(right) < SEASON_SPAN)[None, :]
-        found = found + short * (unit * of.season) ** 2 * (_periodic(t - s) - _mean_of_year())
-    return np.asarray(found)
+        found = found + (unit * of.season) ** 2 * (_periodic(t - s) - _mean_of_year())
+    return np.asarray(mean @ found @ mean_of_others.T)
+
+
+def _moments(rows: Sequence[Observation]) -> tuple[Floats, Floats]:
+    """The middles of the quarters of all periods (years), and each period as a mean over its own (period, quarter)."""
+    starts = np.array([year(r.period_start) for r in rows])
+    spans = np.array([year(r.period_end + DAY) for r in rows]) - starts
+    counts = np.maximum(np.round(spans / STEP), 1).astype(int)
+    times = [start + span * (np.arange(n) + 0.5) / n for start, span, n in zip(starts, spans, counts, strict=True)]
+    whose = np.repeat(np.arange(len(rows)), counts)
+    return np.concatenate(times), (whose == np.arange(len(rows))[:, None]) / counts[:, None]
 
 
 def _periodic(apart: Floats) -> Floats:
@@ -141,7 +175,3 @@ def _periodic(apart: Floats) -> Floats:
 def _mean_of_year() -> float:
     """What is common to all seasons: level, not season."""
     return float(_periodic(np.linspace(0.0, 1.0, 100, endpoint=False)).mean())
-
-
-def _span(rows: Sequence[Observation]) -> Floats:
-    return np.array([(r.period_end - r.period_start).days / 365.0 for r in rows])

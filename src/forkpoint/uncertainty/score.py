@@ -15,9 +15,9 @@ from forkpoint.uncertainty import baselines
 from forkpoint.uncertainty.calibrate import Posterior, fit
 from forkpoint.uncertainty.discrepancy import middle
 from forkpoint.uncertainty.evidence import HORIZON, evidence
-from forkpoint.uncertainty.forecast import Forecaster, history
+from forkpoint.uncertainty.forecast import Forecaster, guidance, history
 from forkpoint.uncertainty.priors import stream
-from forkpoint.uncertainty.scores import ScoreSummary, crps, log_score, pit, quantiles, skill, summarise
+from forkpoint.uncertainty.scores import Floats, ScoreSummary, crps, log_score, pit, quantiles, skill, summarise
 from forkpoint.world.model import START
 from forkpoint.world.observables import Observable, observable_of, year
 
@@ -92,11 +92,12 @@ def score(
 ) -> Scores:
     """Score forecasts made on ``as_of`` for every later figure of a series that the world speaks of.
 
-    ``known``: the figures that calibration may look at (those published by the day among ``observations`` by default).
+    ``known``: the figures and forecasts that may be looked at (those published by the day among ``observations`` by default).
     ``posterior``: a fit of the same day; without it one is made.
     """
     rows = list(observations)
-    public = [o for o in (list(known) if known is not None else rows) if _was_known(o, as_of)]
+    before_day = list(known) if known is not None else rows
+    public = [o for o in before_day if _was_known(o, as_of)]
     day = evidence(public, as_of)
     progress(f"fit to {day.count} figures known on {as_of}")
     found = posterior or fit(day)
@@ -106,14 +107,15 @@ def score(
     left_out: Counter[str] = Counter()
     seen: set[tuple[Any, ...]] = set()
     for row in rows:
-        of, before = observable_of(row), _known_of(row, public)
-        reason = _reason(row, of, before, as_of) or ("repeated" if _figure(row) in seen else "")
+        of, figures = observable_of(row), _known_of(row, public)
+        reason = _reason(row, of, figures, as_of) or ("repeated" if _figure(row) in seen else "")
         if reason:
             left_out[reason] += 1
             continue
         assert of is not None
         seen.add(_figure(row))
-        scored.append(_score(of, row, forecaster, before, seed))
+        values = forecaster.draws(of, row, figures, guidance(row, before_day, figures, as_of))
+        scored.append(_score(row, values, figures, seed))
     _choose_baselines(scored)
     return Scores(as_of, tuple(scored), summarise(scored), dict(left_out), found)
 
@@ -154,11 +156,8 @@ def _known_of(row: Observation, public: Sequence[Observation]) -> list[Observati
     return here or (own if len({o.region for o in own}) == 1 else [])
 
 
-def _score(
-    observable: Observable, row: Observation, forecaster: Forecaster, known: Sequence[Observation], seed: int
-) -> dict[str, Any]:
+def _score(row: Observation, draws: Floats, known: Sequence[Observation], seed: int) -> dict[str, Any]:
     assert row.value is not None
-    draws = forecaster.draws(observable, row, known)
     p05, p25, median, p75, p95 = (float(q) for q in quantiles(draws))
     return {
         "series": row.series,
