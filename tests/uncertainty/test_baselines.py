@@ -41,3 +41,9 @@ def test_draws_widen_with_the_horizon():
     near = baselines.draws(baselines.drift, YEARS, values, 2023.25, noise).std()
     far = baselines.draws(baselines.drift, YEARS, values, 2026.0, noise).std()
     assert far > 2 * near
+
+
+def test_the_best_rule_so_far_is_the_one_that_fits_the_history():
+    assert baselines.best_so_far(YEARS, 100 * 1.5 ** (YEARS - 2020), baselines.RULES) == "drift"
+    assert baselines.best_so_far(YEARS, np.array([100.0, 150.0, 100.0, 100.0]), baselines.RULES) == "last value"
+    assert baselines.best_so_far(YEARS[:2], np.array([1.0, 2.0]), baselines.RULES) == "last value"

@@ -83,3 +83,33 @@ def test_draws_cover_what_they_say():
         low, high = np.quantile(found.draws(np.full(400, found.weights @ path[:-1]), rng), (0.05, 0.95))
         hits += low <= path[-1] <= high
     assert 0.86 <= hits / 400 <= 0.94
+
+
+def forecast_of_a_year(said, **changed):
+    """A forecast for the year 2024 that was made on a day."""
+    span = {"period_start": dt.date(2024, 1, 1), "period_end": dt.date(2024, 12, 31), "published": said}
+    return ROW.model_copy(update={**span, "actual_or_estimate_or_forecast": "forecast", **changed})
+
+
+def test_a_years_forecast_and_three_quarters_tell_the_fourth():
+    """Distances are means over periods: the year's is the mean of its quarters', and what it leaves is the fourth."""
+    *known, later = quarters(4, first=2024.0)
+    path = np.array([0.1, 0.2, 0.0, 0.15])
+    told = [*known, forecast_of_a_year("2024-10-31")]
+    exact = replace(PLAIN, wander=1.0, noise=1e-4)
+    found = straying(exact, GROWTH, later, told, path)
+    assert found.weights @ path == pytest.approx(4 * 0.15 - 0.3, abs=0.02)
+    assert found.width < 0.3 * straying(exact, GROWTH, later, known, path[:3]).width
+
+
+def test_an_early_or_vague_forecast_weighs_less():
+    *known, later = quarters(4, first=2024.0)
+    path = np.array([0.0, 0.0, 0.0, 0.4])
+    forecasts = [
+        forecast_of_a_year("2024-10-31", low=None, high=None),
+        forecast_of_a_year("2024-10-31", low=100.0, high=200.0),
+        forecast_of_a_year("2022-01-31", low=None, high=None),
+    ]
+    moved = [straying(PLAIN, GROWTH, later, [*known, f], path).weights @ path for f in forecasts]
+    assert moved[0] > 2 * moved[1] > 0
+    assert moved[0] > 2 * moved[2] > 0

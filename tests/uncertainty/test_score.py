@@ -139,6 +139,23 @@ def test_every_row_is_forecast_or_told_why_not(later):
     assert 1.7 < half / quarter < 2.7
 
 
+def test_guidance_public_on_the_day_narrows_its_quarter_and_no_other_days_does(later):
+    """NVIDIA guided 54 billion, within 2 %, on 2025-08-27 for the quarter to 2025-10-26."""
+    quarter = [row for row, _ in later if row.period_end == dt.date(2025, 10, 26)]
+    guided = score(quarter, LAST, known=catalog().observations, draws=200)
+    figures = [o for o in catalog().observations if o.actual_or_estimate_or_forecast != "forecast"]
+    alone = score(quarter, LAST, known=figures, posterior=guided.posterior, draws=200)
+    said_later = [
+        o.model_copy(update={"published": "2025-11-01"}) if o.series == "nvda_revenue_guidance" else o
+        for o in catalog().observations
+    ]
+    unsaid = score(quarter, LAST, known=said_later, posterior=guided.posterior, draws=200)
+    widths = [s.rows[0]["p95"] - s.rows[0]["p05"] for s in (guided, alone)]
+    assert widths[0] < 0.7 * widths[1]
+    assert guided.rows[0]["median"] == pytest.approx(54_000, rel=0.02)
+    assert forecasts(unsaid) == forecasts(alone)
+
+
 def test_horizons_part_the_scored_figures(plain):
     found = by_horizon(plain.rows)
     assert sum(s.count for s in found.values()) == len(plain.rows)

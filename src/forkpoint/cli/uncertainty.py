@@ -246,7 +246,7 @@ def _print_scores(found: list[Any]) -> None:
     emit_table(table, title="Scores", note=note)
     fixed = against_rules([r for s in found for r in s.rows])
     parts = [f"{rule} {skill:+.2f}" for rule, skill in fixed.items()]
-    console().print(f"skill against one naive rule for all series: {', '.join(parts)}", style="dim")
+    console().print(f"skill against naive rules chosen without hindsight: {', '.join(parts)}", style="dim")
     left = sum((Counter(s.left_out) for s in found), Counter[str]())
     for reason, count in left.most_common():
         console().print(f"not scored: {count} {reason}", style="dim")

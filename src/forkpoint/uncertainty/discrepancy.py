@@ -116,9 +116,10 @@ def _noisy(of: Widths, observable: Observable, rows: Sequence[Observation]) -> F
 
 def _noise(of: Widths, observable: Observable, rows: Sequence[Observation]) -> Floats:
     """Variance that each row adds of its own: the noise of a figure, the error of a forecast."""
-    figure = (_unit(observable) * of.noise) ** 2
-    told = [r.actual_or_estimate_or_forecast == "forecast" for r in rows]
-    return np.array([_forecast_error(observable, r) ** 2 if f else figure for r, f in zip(rows, told, strict=True)]) + 1e-9
+    figure = _unit(observable) * of.noise
+    told = (row.actual_or_estimate_or_forecast == "forecast" for row in rows)
+    own = [_forecast_error(observable, row) if said else figure for row, said in zip(rows, told, strict=True)]
+    return np.asarray(np.square(own) + 1e-9)
 
 
 def _forecast_error(observable: Observable, row: Observation) -> float:

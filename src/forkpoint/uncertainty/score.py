@@ -40,6 +40,7 @@ HORIZONS = (
 )  # fmt: skip
 """Groups of horizons: years between the middles of a figure's period and of the last known one."""
 NO_FIGURE = "no figure known"
+BEST_SO_FAR = "each series' best so far"
 UNSPOKEN = "of series that the world does not speak of"
 
 
@@ -92,7 +93,8 @@ def score(
 ) -> Scores:
     """Score forecasts made on ``as_of`` for every later figure of a series that the world speaks of.
 
-    ``known``: the figures and forecasts that may be looked at (those published by the day among ``observations`` by default).
+    ``known``: the figures and forecasts that may be looked at, as far as published by the day (``observations`` by
+    default).
     ``posterior``: a fit of the same day; without it one is made.
     """
     rows = list(observations)
@@ -177,6 +179,7 @@ def _score(row: Observation, draws: Floats, known: Sequence[Observation], seed: 
         "ahead": middle(row) - max((middle(k) for k in known), default=float("nan")),
         "unit": row.unit,
         "baselines": baseline_scores(row, known, seed),
+        "best_so_far": baselines.best_so_far(*history(row, known), baselines.rules_for(row.unit)),
     }
 
 
@@ -205,12 +208,16 @@ def by_horizon(rows: Sequence[dict[str, Any]]) -> dict[str, ScoreSummary]:
 
 
 def against_rules(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Skill against each naive rule used for every series, as a forecaster who keeps to one rule would use it."""
-    found = {}
-    for rule in baselines.RULES:
-        rated = [{**r, "baseline_crps": r["baselines"][rule]} for r in rows if rule in r["baselines"]]
-        found[rule] = summarise(rated).skill
-    return found
+    """Skill against each naive rule used for every series, and against each series' best rule so far.
+
+    Both are what a forecaster of the day could have done: to keep to one rule, or to go by its record.
+    """
+    rated = [r for r in rows if r["baselines"]]
+    chosen = {rule: lambda r, rule=rule: rule for rule in baselines.RULES} | {BEST_SO_FAR: lambda r: r["best_so_far"]}
+    return {
+        name: summarise([{**r, "baseline_crps": r["baselines"][rule_of(r)]} for r in rated]).skill
+        for name, rule_of in chosen.items()
+    }
 
 
 def _choose_baselines(rows: Sequence[dict[str, Any]]) -> None:
