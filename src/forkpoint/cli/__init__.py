@@ -48,10 +48,10 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "ensemble": ("How sure", "ensemble:ensemble", "Scenarios over many draws: ranges and differences."),
     "hindcast": ("How sure", "uncertainty:hindcast", "The past again, beside every observation."),
     "score": ("How sure", "uncertainty:score", "Score forecasts against what came later."),
-    "sensitivity": ("How sure", "decisions:sensitivity", "What an answer's spread comes from; facts that shrink it."),
-    "premises": ("How sure", "decisions:premises", "Rival premises side by side, and which make them differ."),
-    "decide": ("How sure", "decisions:decide", "Policies over the same futures: regret, good enough."),
-    "discover": ("How sure", "decisions:discover", "In which futures something happens, as a box."),
+    "sensitivity": ("How sure", "sensitivity:sensitivity", "What an answer's spread comes from; facts that shrink it."),
+    "premises": ("How sure", "premises:premises", "Rival premises side by side, and which make them differ."),
+    "decide": ("How sure", "decision:decide", "Policies over the same futures: regret, good enough."),
+    "discover": ("How sure", "discovery:discover", "In which futures something happens, as a box."),
     "report": ("The whole", "report:report", "The main job: one HTML report and a summary."),
 }
 """Every command. A line here is all that a new command needs to be found."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from forkpoint.cli.futures import draws_options
 from forkpoint.cli.output import console, emit_table, machine_options, unit_words
 
 YEARS = (2025, 2027, 2030, 2035)
@@ -32,8 +33,7 @@ Examples:
 )
 @click.option("--workers", type=click.IntRange(1), default=None, help="Processes (one a core unless told).")
 @click.option("--cluster", metavar="ADDRESS", default=None, help="Scheduler of a Dask cluster, in place of processes.")
-@click.option("--posterior", default="default", show_default=True, help="A file of calibrate, 'prior' or 'default'.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all random numbers.")
+@draws_options
 @click.option(
     "--outputs", multiple=True, metavar="VARIABLE[LABEL,…]", help="What to keep; 'headline' for the summary's."
 )

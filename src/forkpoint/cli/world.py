@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from forkpoint.cli.futures import draws_options, scenario_option
 from forkpoint.cli.output import emit_step, emit_table, json_option, machine_options, print_json, to_csv, unit_words
 
 _CELL = 40
@@ -160,7 +161,7 @@ Examples:
   forkpoint explain nvidia_china_revenue --scenario as-it-was --versus full-embargo --at 2027Q1"""
 )
 @click.argument("variable")
-@click.option("--scenario", "name", default="as-it-was", show_default=True, help="Scenario.")
+@scenario_option
 @click.option("--versus", help="Another scenario to lay beside it.")
 @click.option("--at", "date", default="2025Q2", show_default=True, help="Quarter at which inputs are shown.")
 @click.option("--lever", "turned", multiple=True, metavar="NAME=VALUE[@DATE]", help="Turn a lever, from a date on.")
@@ -184,12 +185,11 @@ Examples:
   forkpoint loops --draws 200                                how likely each is the strongest
   forkpoint loops --draws 200 --scenario full-embargo --csv  the same for every quarter"""
 )
-@click.option("--scenario", "name", default="as-it-was", show_default=True, help="Scenario.")
+@scenario_option
 @click.option("--on", "variable", help="Switch each loop off and say how far this variable moves.")
 @click.option("--at", "date", default="2025Q2", show_default=True, help="Quarter of the comparison.")
 @click.option("--draws", type=click.IntRange(1, 4096), help="Score the loops at draws of what is uncertain.")
-@click.option("--posterior", default="default", show_default=True, help="A file of calibrate, 'prior' or 'default'.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all random numbers.")
+@draws_options
 @machine_options
 def loops(
     name: str, variable: str | None, date: str, draws: int | None, posterior: str, seed: int, as_json: bool,
