@@ -13,10 +13,9 @@ from forkpoint.uncertainty.density import Density
 from forkpoint.uncertainty.draws import Draws
 from forkpoint.uncertainty.evidence import evidence
 from forkpoint.uncertainty.nuts import nuts, sampled
-from forkpoint.uncertainty.parameters import coordinates, parameter_values
+from forkpoint.uncertainty.parameters import coordinates
 from forkpoint.uncertainty.posterior_file import read_posterior, write_posterior
 from forkpoint.uncertainty.priors import stream
-from forkpoint.uncertainty.transform import Transform
 
 DAY = dt.date(2025, 11, 1)
 
@@ -34,26 +33,6 @@ def density():
 
 def points(count, seed=0, width=0.5):
     return width * np.stack([stream(seed, c.name).standard_normal(count) for c in coordinates()])
-
-
-def test_transform_gives_the_parameters_and_their_slopes():
-    z, h = points(5, width=1.0), 1e-6
-    transform = Transform(coordinates(), without={})
-    values, slope = transform(z)
-    expected = parameter_values(z)
-    assert set(values) == set(expected)
-    for name, value in expected.items():
-        np.testing.assert_allclose(values[name], value, rtol=1e-12, err_msg=name)
-    weights = {n: 1 / np.maximum(np.abs(v), 1e-9) for n, v in values.items()}
-
-    def weighted(at):
-        moved = transform(at)[0]
-        return sum((moved[n] * w).reshape(-1, 5).sum(axis=0) for n, w in weights.items())
-
-    for row in range(0, len(z), 29):
-        step = h * np.eye(len(z))[row][:, None]
-        slopes = transform.back(weights, slope)[row]
-        np.testing.assert_allclose(slopes, (weighted(z + step) - weighted(z - step)) / (2 * h), rtol=1e-4, atol=1e-6)
 
 
 def test_density_is_that_of_the_residuals_and_the_prior(density):

@@ -22,7 +22,6 @@ from forkpoint.dynamics.llvm.text import Code, back_function, module, run_functi
 from forkpoint.dynamics.scalar_step import Element, ScalarStep, scalar_step
 from forkpoint.dynamics.simulate import Plan
 from forkpoint.dynamics.simulate_llvm import (
-    Memory,
     differing,
     forward_code,
     hoisted,
@@ -67,12 +66,16 @@ class Pullback:
         step = self.program.step
         if step.sizes["path"]:
             raise InputError("no derivative by drawn values that move over time")
-        self.memory = memory_of(step, plan)
+        memory = memory_of(step, plan)
+        self._shared = memory.fixed, memory.timed
+        self.drawn = memory.drawn[:, :1]
+        """Drawn values in the plan's first draw (slot, 1)."""
         numbers, shape = step.layout["drawn"], plan.model.shape
         known = {**step.inputs, **step.given}
         self.slots = {n: (numbers[k], math.prod(shape(n)), shape(n)) for n, k in known.items() if k in numbers}
+        """Parameters and stocks that reach the elements: the first slot, the number of slots, the shape."""
         self.free = {n: shape(n) for n in sorted(drawn | set(self.slots))}
-        """Parameters and stocks with their shapes; those without a slot do not reach the elements."""
+        """All free parameters and stocks with their shapes."""
 
     def __call__(self, values: Mapping[str, Array]) -> tuple[Array, Pull]:
         """Paths (element, time, draw) at parameters' draws (dimensions, draw), and what pulls weights of them back.
@@ -85,43 +88,51 @@ class Pullback:
             if name not in self.free:
                 raise UnknownName("free parameter", name, self.free)
         draws = next(iter(values.values())).shape[-1]
-        memory = self._placed(values, draws)
-        program, count = self.program, self.plan.grid.count
-        size, points, none = len(program.step.following), count + 1, np.empty(0)
-        blocks = range(0, memory.width, LANES)
-        trails = [np.empty((points, size, LANES)) for _ in blocks]
-        paths = np.empty((self.outputs, points, memory.width))
-        kept = np.empty((program.kept, LANES))
-        for low, trail in zip(blocks, trails, strict=True):
-            out, lowest = np.empty((points, self.outputs, LANES)), np.empty((size, LANES))
-            program.run(*memory.block(low), trail, kept, out, none, none, lowest, count, 1, size)
-            paths[..., low : low + LANES] = out.swapaxes(0, 1)
-
-        def pull(weights: Array) -> dict[str, Array]:
-            full = np.zeros_like(paths)
-            full[..., :draws] = weights
-            slopes = np.empty_like(memory.drawn)
-            for low, trail in zip(blocks, trails, strict=True):
-                rows = np.ascontiguousarray(full[..., low : low + LANES].swapaxes(0, 1))
-                bar, sums = np.zeros((size, LANES)), np.zeros((program.sums, LANES))
-                program.back(*memory.block(low), trail, kept, rows, bar, sums, count)
-                slopes[:, low : low + LANES] = sums[program.sums - len(slopes) :]
-            pulled = {n: np.zeros((*s, draws)) for n, s in self.free.items()}
-            for name, (first, length, s) in self.slots.items():
-                pulled[name] = slopes[first : first + length, :draws].reshape(*s, draws)
-            return pulled
-
-        return paths[..., :draws], pull
-
-    def _placed(self, values: Mapping[str, Array], draws: int) -> Memory:
-        width = -(-draws // LANES) * LANES
-        drawn = np.repeat(self.memory.drawn[:, :1], width, axis=1)
+        drawn = np.repeat(self.drawn, draws, axis=1)
         for name, value in values.items():
             if name in self.slots:
                 first, size, _ = self.slots[name]
-                drawn[first : first + size, :draws] = value.reshape(size, -1)
-        path = np.empty((self.plan.grid.count + 1, 0, width))
-        return Memory(self.memory.fixed, self.memory.timed, drawn, path)
+                drawn[first : first + size] = value.reshape(size, draws)
+        paths, pull = self.paths(drawn)
+
+        def pull_by_name(weights: Array) -> dict[str, Array]:
+            slopes = pull(weights)
+            pulled = {n: np.zeros((*shape, draws)) for n, shape in self.free.items()}
+            for name, (first, size, shape) in self.slots.items():
+                pulled[name] = slopes[first : first + size].reshape(*shape, draws)
+            return pulled
+
+        return paths, pull_by_name
+
+    def paths(self, drawn: Array) -> tuple[Array, Callable[[Array], Array]]:
+        """The same from all drawn values (slot, draw) as ``slots`` places them, with derivatives of that shape."""
+        program, count, draws = self.program, self.plan.grid.count, drawn.shape[1]
+        size, points, none = len(program.step.following), count + 1, np.empty(0)
+        blocks = range(0, draws, LANES)
+        vectors = [np.repeat(drawn[:, low : low + 1], LANES, axis=1) for low in blocks]
+        trails = [np.empty((points, size, LANES)) for _ in blocks]
+        paths, kept = np.empty((self.outputs, points, draws)), np.empty((program.kept, LANES))
+        out, lowest = np.empty((points, self.outputs, LANES)), np.empty((size, LANES))
+        for low, vector, trail in zip(blocks, vectors, trails, strict=True):
+            here = slice(low, min(low + LANES, draws))
+            used = slice(0, here.stop - low)
+            vector[:, used] = drawn[:, here]
+            program.run(*self._shared, vector, none, trail, kept, out, none, none, lowest, count, 1, size)
+            paths[..., here] = out[..., used].swapaxes(0, 1)
+
+        def pull(weights: Array) -> Array:
+            slopes = np.empty_like(drawn)
+            for low, vector, trail in zip(blocks, vectors, trails, strict=True):
+                here = slice(low, min(low + LANES, draws))
+                used = slice(0, here.stop - low)
+                out.fill(0.0)
+                out[..., used] = weights[..., here].swapaxes(0, 1)
+                bar, sums = np.zeros((size, LANES)), np.zeros((program.sums, LANES))
+                program.back(*self._shared, vector, none, trail, kept, out, bar, sums, count)
+                slopes[:, here] = sums[program.sums - len(slopes) :, used]
+            return slopes
+
+        return paths, pull
 
 
 def program_of(plan: Plan, elements: tuple[Element, ...], drawn: frozenset[str]) -> Program:

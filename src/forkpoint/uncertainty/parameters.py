@@ -6,6 +6,7 @@ is log-normal around one. Parameters whose path over time is observed (dated lev
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,13 +15,15 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from forkpoint.uncertainty.priors import Prior, Priors
+from forkpoint.uncertainty.priors import DISTRIBUTIONS, SPLIT, Prior, Priors, bend, bend_slope
 from forkpoint.world.model import STEP, history, observed, offers, world
 from forkpoint.world.reference import Reference, labels, references
 
 Floats: TypeAlias = NDArray[np.float64]
 _DATES_FROM = 1900.0
 """A parameter in years above this is a date, not a delay."""
+BLOCK = 256
+"""Draws that are transformed at once: their arrays stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -62,29 +65,88 @@ def free_names() -> tuple[str, ...]:
     return tuple(dict.fromkeys(c.parameter for c in coordinates()))
 
 
-def parameter_values(z: Any, of: Sequence[Coordinate] | None = None) -> dict[str, Any]:
-    """Parameters' arrays at coordinates ``z`` (coordinate first, then draws if any).
+def parameter_values(z: Floats, of: Sequence[Coordinate] | None = None) -> dict[str, Floats]:
+    """Parameters' arrays at coordinates ``z`` (coordinate, draw): z = 0 gives the central values.
 
-    z = 0 gives the central values. ``of``: coordinates with other priors (as known on a day).
+    ``of``: coordinates with other priors (as known on a day).
     """
-    tail = z.shape[1:]
-    pieces: dict[str, list[tuple[tuple[int, ...], Any, bool]]] = {}
-    for row, coordinate in enumerate(of or coordinates()):
-        value = coordinate.prior.from_standard(z[row])
-        pieces.setdefault(coordinate.parameter, []).append((coordinate.position, value, coordinate.factor))
-    values: dict[str, Any] = {}
-    for name, parts in pieces.items():
-        if not parts[0][2]:
-            values[name] = parts[0][1]
-            continue
-        base = reference_array(name)
-        factors = {position: value for position, value, _ in parts}
-        flat = [
-            base[position] * (factors[position] if position in factors else np.ones(tail))
-            for position in np.ndindex(base.shape)
-        ]
-        values[name] = np.stack(flat).reshape(*base.shape, *tail)
-    return values
+    return transform(tuple(of or coordinates())).named(z)
+
+
+class Transform:
+    """From coordinates to parameters and their slopes, all priors in a few operations on whole arrays.
+
+    The elements of all parameters stand one after another, each parameter's in row-major order.
+    """
+
+    def __init__(self, of: tuple[Coordinate, ...]) -> None:
+        self._priors = priors = [c.prior for c in of]
+        is_factor = {c.parameter: c.factor for c in of}
+        bases = {n: reference_array(n) if factor else np.zeros(()) for n, factor in is_factor.items()}
+        self.places: dict[str, tuple[int, tuple[int, ...]]] = {}
+        """Each parameter's first element, and its shape."""
+        self.size = 0
+        for name, base in bases.items():
+            self.places[name] = self.size, base.shape
+            self.size += base.size
+        self._base = np.concatenate([base.reshape(-1) for base in bases.values()])[:, None]
+        inside = [int(np.ravel_multi_index(c.position, bases[c.parameter].shape)) if c.factor else 0 for c in of]
+        self._slots = np.array([self.places[c.parameter][0] + at for c, at in zip(of, inside, strict=True)])
+        factors = np.array([c.factor for c in of])[:, None]
+        self._factor_of = np.where(factors, self._base[self._slots], 1.0)
+        sides = [p.sides if p.distribution in SPLIT else (0.0, 0.0, 0.0) for p in priors]
+        self._centre, self._below, above = np.array(sides).T[..., None]
+        self._bent = np.flatnonzero(above != self._below)
+        self._more = (above - self._below)[self._bent]
+        self._floor, self._ceiling = np.array([[p.floor, p.ceiling] for p in priors]).T[..., None]
+        rows = {shape: np.array([p.distribution == shape for p in priors]).nonzero()[0] for shape in DISTRIBUTIONS}
+        self._logs, self._odds = rows["lognormal"], rows["logitnormal"]
+        self._others = [*rows["uniform"], *rows["triangular"]]
+
+    def __call__(self, z: Floats) -> tuple[Floats, Floats]:
+        """Parameters' elements (element, draw) and each coordinate's slope (coordinate, draw) at ``z``."""
+        value = self._values(z)
+        slope = np.repeat(self._below, z.shape[1], axis=1)
+        slope[self._bent] += self._more * bend_slope(z[self._bent])
+        slope[self._logs] *= value[self._logs]
+        slope[self._odds] *= value[self._odds] * (1 - value[self._odds])
+        for row in self._others:
+            slope[row] = self._priors[row].bounded_slope(z[row])
+        slope[(value < self._floor) | (value > self._ceiling)] = 0.0
+        return self._placed(value), slope * self._factor_of
+
+    def back(self, pulled: Floats, slope: Floats) -> Floats:
+        """Derivatives by coordinates (coordinate, draw) from those by parameters' elements (element, draw)."""
+        return np.asarray(pulled[self._slots] * slope)
+
+    def named(self, z: Floats) -> dict[str, Floats]:
+        """Parameters (dimensions, draw) by name."""
+        flat = np.empty((self.size, z.shape[1]))
+        for first in range(0, z.shape[1], BLOCK):
+            here = slice(first, first + BLOCK)
+            flat[:, here] = self._placed(self._values(z[:, here]))
+        return {n: flat[at : at + math.prod(s)].reshape(*s, -1) for n, (at, s) in self.places.items()}
+
+    def _values(self, z: Floats) -> Floats:
+        """The priors' values (of a factor, where there are labels), without floor and ceiling."""
+        value = self._centre + self._below * z
+        value[self._bent] += self._more * bend(z[self._bent])
+        for shape, rows in (("lognormal", self._logs), ("logitnormal", self._odds)):
+            value[rows] = SPLIT[shape][1](value[rows])
+        for row in self._others:
+            value[row] = self._priors[row].unbounded(z[row])
+        return np.asarray(value)
+
+    def _placed(self, value: Floats) -> Floats:
+        flat = np.repeat(self._base, value.shape[1], axis=1)
+        flat[self._slots] = np.clip(value, self._floor, self._ceiling) * self._factor_of
+        return flat
+
+
+@cache
+def transform(of: tuple[Coordinate, ...]) -> Transform:
+    """The transform of these coordinates."""
+    return Transform(of)
 
 
 @cache

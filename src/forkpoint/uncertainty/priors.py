@@ -9,6 +9,7 @@ the draws of all others as they were.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -65,12 +66,13 @@ class Prior:
 
     def from_standard(self, z: Any) -> Any:
         """The parameter's value at standard normal ``z`` (number or array), within floor and ceiling."""
-        value = self._unbounded(z)
+        value = self.unbounded(z)
         if self.floor == -np.inf and self.ceiling == np.inf:
             return value
         return np.clip(value, self.floor, self.ceiling)
 
-    def _unbounded(self, z: Any) -> Any:
+    def unbounded(self, z: Any) -> Any:
+        """The value at ``z`` without floor and ceiling."""
         from scipy.special import ndtr
 
         if self.distribution == "fixed":
@@ -80,8 +82,8 @@ class Prior:
         if self.distribution == "triangular":
             return self._triangular(ndtr(z))
         centre, below, above = self.sides
-        bend = (above - below) * BLEND * (np.logaddexp(0.0, z / BLEND) - LN2) if above != below else 0.0
-        return SPLIT[self.distribution][1](centre + below * z + bend)
+        bent = (above - below) * bend(z) if above != below else 0.0
+        return SPLIT[self.distribution][1](centre + below * z + bent)
 
     @cached_property
     def sides(self) -> tuple[float, float, float]:
@@ -93,7 +95,8 @@ class Prior:
         there = SPLIT[self.distribution][0]
         centre = there(self.value)
         left, right = centre - there(self.low), there(self.high) - centre
-        difference = (right - left) / (NINETY - 2 * BLEND * LN2)
+        alike = math.isclose(left, right, rel_tol=1e-9)
+        difference = 0.0 if alike else (right - left) / (NINETY - 2 * BLEND * LN2)
         below = (left - difference * BLEND * LN2) / NINETY
         return centre, below, below + difference
 
@@ -102,6 +105,17 @@ class Prior:
         rising = self.low + np.sqrt(share * width * left)
         falling = self.high - np.sqrt((1 - share) * width * (self.high - self.value))
         return np.where(share * width < left, rising, falling)
+
+    def bounded_slope(self, z: Any) -> Any:
+        """The derivative of a uniform or triangular prior's value, by the chain rule over the normal's distribution."""
+        from scipy.special import ndtr
+
+        width, normal = self.high - self.low, np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
+        if self.distribution == "uniform":
+            return width * normal
+        left, right, share = self.value - self.low, self.high - self.value, ndtr(z)
+        side = np.where(share * width < left, left / share, right / (1 - share))
+        return 0.5 * np.sqrt(width * side) * normal
 
 
 @dataclass(frozen=True)
@@ -137,6 +151,16 @@ class Priors:
     def sample(self, count: int, seed: int, chunk: int = 0) -> dict[str, Floats]:
         """``count`` draws of every varied parameter."""
         return {n: self.by_name[n].from_standard(z) for n, z in self.standard(count, seed, chunk).items()}
+
+
+def bend(z: Any) -> Any:
+    """A curve through (0, 0) whose slope passes from 0 to 1 there."""
+    return BLEND * (np.logaddexp(0.0, z / BLEND) - LN2)
+
+
+def bend_slope(z: Any) -> Any:
+    """The derivative of :func:`bend`."""
+    return (1 + np.tanh(z / (2 * BLEND))) / 2
 
 
 def stream(seed: int, name: str, chunk: int = 0) -> np.random.Generator:
