@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from forkpoint.catalog import Claim
-from forkpoint.report.content import Figure, Paragraph, Section, Table
+from forkpoint.report.content import Figure, Links, Paragraph, Section, Table
 from forkpoint.report.figures import COLOURS, canvas, to_svg
 from forkpoint.report.material import Material
 from forkpoint.report.words import Words
@@ -34,13 +34,15 @@ def claims_section(material: Material) -> Section:
         **{v: by_verdict[v] for v in VERDICTS},
     )
     disputed = [c for c in statements if c.verdict in ("partly", "contradicted") and c.better_value]
+    others = [c for c in statements if c not in disputed]
     return Section(
         "claims",
         words("claims.title"),
         [
             Paragraph(lead, "lead"),
             _picture(statements, links, words),
-            _statements(disputed, words),
+            _statements(words("claims.table"), disputed, words),
+            _statements(words("claims.others"), others, words, folded=True),
             _links(links, words),
             Paragraph(words("claims.note"), "note"),
         ],
@@ -67,7 +69,7 @@ def _picture(statements: list[Claim], links: list[Claim], words: Words) -> Figur
         return Figure(to_svg(figure, words("claims.picture_alt")), words("claims.picture"), words("claims.picture_alt"))
 
 
-def _statements(claims: list[Claim], words: Words) -> Table:
+def _statements(caption: str, claims: list[Claim], words: Words, *, folded: bool = False) -> Table:
     rows = [
         {
             "no": c.claim_id,
@@ -76,12 +78,13 @@ def _statements(claims: list[Claim], words: Words) -> Table:
             "said": " ".join(p for p in (said["value"], words.term("unit", c.unit or "")) if p),
             "better": said["better_value"],
             "verdict": words.term("verdict", c.verdict),
+            "source": Links(c.evidence_urls),
         }
         for c in claims
         for said in [words.claim(c)]
     ]
-    keys = ("no", "paragraph", "statement", "said", "better", "verdict")
-    return Table(words("claims.table"), {k: words(f"claims.{k}") for k in keys}, rows)
+    keys = ("no", "paragraph", "statement", "said", "better", "verdict", "source")
+    return Table(caption, {k: words(f"claims.{k}") for k in keys}, rows, folded=folded)
 
 
 def _links(links: list[Claim], words: Words) -> Table:
@@ -94,11 +97,12 @@ def _links(links: list[Claim], words: Words) -> Table:
             "loop": _loop(c.loop or "", words),
             "verdict": words.term("verdict", c.verdict),
             "better": said["better_value"],
+            "source": Links(c.evidence_urls),
         }
         for c in links
         for said in [words.claim(c)]
     ]
-    keys = ("no", "link", "sign", "delay", "loop", "verdict", "better")
+    keys = ("no", "link", "sign", "delay", "loop", "verdict", "better", "source")
     return Table(words("claims.links"), {k: words(f"claims.{k}") for k in keys}, rows)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,20 @@ class Table:
     classes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     kind: str = ""
     """'dense' for a table of many columns."""
+    folded: bool = False
+    """Closed on the screen until it is asked for; open on paper."""
+
+
+@dataclass(frozen=True)
+class Links:
+    """Addresses of sources for a table cell; each is shown as its site."""
+
+    urls: Sequence[str]
+
+    @property
+    def sites(self) -> list[tuple[str, str]]:
+        """Address and site, such as ("https://www.bis.gov/x", "bis.gov")."""
+        return [(url, (urlsplit(url).hostname or url).removeprefix("www.")) for url in self.urls]
 
 
 @dataclass(frozen=True)

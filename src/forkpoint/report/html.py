@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from forkpoint.dynamics.extras import load
-from forkpoint.report.content import Section
+from forkpoint.report.content import Links, Section, Table
 from forkpoint.report.sparkline import Picture
 from forkpoint.report.words import Words
 
@@ -27,15 +27,25 @@ def render(sections: Sequence[Section], words: Words, facts: Mapping[str, str]) 
     )
     environment.filters["cell"] = _cell
     environment.tests["picture"] = lambda value: isinstance(value, Picture)
-    environment.tests["number"] = lambda value: isinstance(value, int | float) and not isinstance(value, bool)
+    environment.tests["links"] = lambda value: isinstance(value, Links)
     template = environment.get_template("report.html.j2")
     css = (FOLDER / "report.css").read_text(encoding="utf-8")
-    text: str = template.render(sections=sections, w=words, css=css, facts=facts, kind=_kind)
+    text: str = template.render(sections=sections, w=words, css=css, facts=facts, kind=_kind, numeric=_numeric)
     return text
 
 
 def _kind(block: Any) -> str:
     return type(block).__name__.lower()
+
+
+def _numeric(table: Table) -> set[str]:
+    """The columns that hold numbers alone: set to the right, heading and all."""
+    return {
+        key
+        for key in table.columns
+        if (values := [row[key] for row in table.rows if row[key] not in (None, "")])
+        and all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+    }
 
 
 def _cell(value: Any) -> str:

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 from forkpoint.catalog import Event
-from forkpoint.report.content import Figure, Paragraph, Section, Table
+from forkpoint.report.content import Figure, Links, Paragraph, Section, Table
 from forkpoint.report.law_figures import STATUS_COLOUR, bandwidth_figure, density_figure, status, status_figure
 from forkpoint.report.material import Material
 from forkpoint.report.words import Words
@@ -104,11 +104,12 @@ def _timeline(events: Sequence[Event], on: dt.date, words: Words) -> Table:
             "what": words.event(e),
             "chips": ", ".join(e.affected_chips),
             "grade": e.confidence,
+            "source": Links(e.source_urls),
         }
         for e in sorted(events, key=lambda e: e.effective_date or e.date_announced)
         if (e.effective_date or e.date_announced) <= on
     ]
-    keys = ("date", "who", "kind", "what", "chips", "grade")
+    keys = ("date", "who", "kind", "what", "chips", "grade", "source")
     return Table(words("law.timeline"), {k: words(f"law.{k}") for k in keys}, rows, words("law.timeline_note"))
 
 

@@ -64,21 +64,17 @@ def central(name: str = DEFAULT) -> Trajectories:
 
 
 @cache
-def posterior_draws(name: str, draws: int) -> Draws:
-    """A scenario at draws of the posterior that ships; the same draws for every scenario (common random numbers).
+def posterior_draws(name: str, draws: int, without: tuple[tuple[str, float], ...] = ()) -> Draws:
+    """A scenario at draws of the posterior that ships, those of ``forkpoint ensemble`` with seed 0, the same for every
+    scenario (common random numbers); ``without``: parameters held at another value.
 
     Draws that leave the region in which the equations mean something are left out, and counted.
     """
-    from forkpoint.uncertainty.parameters import coordinates, parameter_values
-    from forkpoint.uncertainty.posterior_file import FOLDER, read_posterior
-    from forkpoint.uncertainty.priors import stream
-    from forkpoint.world.fitted import DEFAULT as DAY
+    from forkpoint.uncertainty.draws import Draws as Posterior
     from forkpoint.world.model import world
 
-    posterior = read_posterior(FOLDER / f"{DAY}.npz", names=tuple(c.name for c in coordinates()))
-    standard = np.stack([stream(0, f"posterior:{n}").standard_normal(draws) for n in posterior.names])
-    given = inputs(scenario(name), {})
-    moved = {n: v for n, v in parameter_values(posterior.sample(standard)).items() if n not in given}
+    given = inputs(scenario(name), {}) | dict(without)
+    moved = {n: v for n, v in Posterior.of().parameters(0, 0, draws).items() if n not in given}
     found = world().run(given, draws=moved, outputs=OUTPUTS, on_error="mark")
     kept = tuple(d for d in range(draws) if d not in found.failed)
     return Draws(np.asarray(found.time), {n: np.asarray(found[n])[..., list(kept)] for n in OUTPUTS}, draws, kept)

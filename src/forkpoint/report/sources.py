@@ -48,7 +48,7 @@ def _sector(sector: str, rows: list[Reference], fitted: Mapping[str, Mapping[str
             "name": r.name,
             "value": _value(r.value),
             "range": _range(r),
-            "unit": r.unit,
+            "unit": "" if r.unit == "1" else r.unit,
             **_fitted(r, fitted),
             "source": r.source,
             "doc": r.doc,
@@ -56,7 +56,8 @@ def _sector(sector: str, rows: list[Reference], fitted: Mapping[str, Mapping[str
         for r in rows
     ]
     columns = {k: words(f"sources.{k}") for k in keys}
-    return Table(words("sources.sector", sector=words.term("sector", sector), count=len(rows)), columns, content)
+    return Table(words("sources.sector", sector=words.term("sector", sector), count=len(rows)), columns, content,
+                 kind="dense", folded=True)  # fmt: skip
 
 
 def _value(value: Any) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from forkpoint.catalog import Claim, Observation
 from forkpoint.report.content import Block, Figure, Paragraph, Section, Table
 from forkpoint.report.figures import COLOURS, SERIES, canvas, to_svg
-from forkpoint.report.material import Material, number, posterior_draws, spread, yearly
+from forkpoint.report.material import Floats, Material, number, posterior_draws, spread, yearly
 from forkpoint.report.sparkline import sparkline
 from forkpoint.report.time_figures import forecast_start
 from forkpoint.report.words import Words
@@ -17,7 +17,7 @@ from forkpoint.world.fitted import DEFAULT as FITTED
 from forkpoint.world.fitted import model_version
 from forkpoint.world.results import quarter_name
 from forkpoint.world.scenario import DEFAULT
-from forkpoint.world.verdict import FELT, Measured, Sweep, Verdict, domestic_compute, verdict
+from forkpoint.world.verdict import FELT, STRICTNESS, Measured, Sweep, Verdict, domestic_compute, verdict
 
 YEARS = (2025, 2030)
 STRONG, WEAK = 0.1, 0.01
@@ -25,6 +25,10 @@ STRONG, WEAK = 0.1, 0.01
 PREFER = 2.0
 """Difference in log-likelihood from which the past is said to prefer a loop on or off (not fitted again)."""
 SWEPT = (2024, 2025, 2027, 2030, 2034)
+COUNTERFACTUALS = {"alone": (DEFAULT, ((STRICTNESS, 0.0),)), "refusal": ("no-controls", ())}
+"""The block taken away: alone, and with it China's refusal. Scenario, and parameters held."""
+WAYS = {0.95: "faster", 0.75: "likely_faster", 0.25: "undecided", 0.05: "likely_slower", 0.0: "slower"}
+"""What is said of a probability that the block adds, from the least one up."""
 
 
 def verdict_section(material: Material) -> Section:
@@ -35,15 +39,18 @@ def verdict_section(material: Material) -> Section:
     counts = _counts(found)
     lead = words("verdict_page.lead", measured=len(found.measured), outside=len(found.outside), **counts,
                  scenario=DEFAULT, version=model_version())  # fmt: skip
-    harder = _harder(found.sweep, material)
+    ratios = {key: _block(material, *taken) for key, taken in COUNTERFACTUALS.items()}
+    harder = [words(f"verdict_page.{key}", **_chances(ratio, words)) for key, ratio in ratios.items()]
     blocks: list[Block] = [
         Paragraph(lead, "lead"),
         *(Paragraph(line) for line in harder),
+        _block_table(ratios, material),
+        *(Paragraph(line) for line in _central(found.sweep, words)),
         _picture(found.sweep, words),
         _table(found, claims, words),
         _outcomes(found, words),
     ]
-    return Section("verdict", words("verdict_page.title"), blocks, summary=[lead, f"  {harder[0]}"])
+    return Section("verdict", words("verdict_page.title"), blocks, summary=[lead, *(f"  {line}" for line in harder)])
 
 
 @cache
@@ -154,15 +161,45 @@ def _at(sweep: Sweep, year: int) -> int:
     return int(inside[len(inside) // 2])
 
 
-def _harder(sweep: Sweep, material: Material) -> list[str]:
-    """The harder the block, the faster the self-development: how much, from when, bounded by what."""
+def _block(material: Material, name: str, without: tuple[tuple[str, float], ...]) -> dict[int, Floats]:
+    """What Chinese designs add to effective compute a year as it was, over the same without the block, by draw."""
+    held, free = posterior_draws(DEFAULT, material.draws), posterior_draws(name, material.draws, without)
+    kept = sorted(set(held.kept) & set(free.kept))
+    ours, theirs = (domestic_compute(d)[:, [d.kept.index(k) for k in kept]] for d in (held, free))
+    return {y: yearly(held.time, ours, y) / yearly(held.time, theirs, y) for y in SWEPT}
+
+
+def _chances(ratio: dict[int, Floats], words: Words) -> dict[str, str]:
+    """By year (``y2025``) the ratio with its range, which way it points, and the probability that the block adds."""
+    facts = {}
+    for year, r in ratio.items():
+        chance = float((r > 1).mean())
+        way = next(way for least, way in WAYS.items() if chance >= least)
+        facts[f"y{year}"] = words(
+            "verdict_page.chance", ratio=spread(r), way=words(f"verdict_page.way.{way}"), chance=f"{chance:.0%}"
+        )
+    return facts
+
+
+def _block_table(ratios: dict[str, dict[int, Floats]], material: Material) -> Table:
+    """The article's main claim year by year: the ratio with its range, and how likely the block adds."""
     words = material.words
+    rows = [
+        {"without": words(f"verdict_page.without.{key}")} | {y[1:]: told for y, told in _chances(ratio, words).items()}
+        for key, ratio in ratios.items()
+    ]
+    columns = {"without": words("verdict_page.column.without")} | {str(y): str(y) for y in SWEPT}
+    note = words("verdict_page.block_note", draws=material.draws)
+    return Table(words("verdict_page.block"), columns, rows, note)
+
+
+def _central(sweep: Sweep, words: Words) -> list[str]:
+    """What the run at the fitted parameters adds: from when the block is felt, what bounds it, when it slows."""
     ratio = sweep.whole[:, -1] / sweep.whole[:, 0] - 1
     up = np.flatnonzero(np.abs(ratio) > FELT)
     last = np.flatnonzero(ratio < -FELT)
-    facts = {f"y{y}": _percent(float(ratio[_at(sweep, y)])) for y in SWEPT}
-    facts |= {"from_": quarter_name(float(sweep.time[up[0]])) if len(up) else "–"}
-    lines = [words("verdict_page.harder", **facts, step=_shape(sweep, 2025, words))]
+    from_ = quarter_name(float(sweep.time[up[0]])) if len(up) else "–"
+    lines = [words("verdict_page.central", from_=from_, step=_shape(sweep, 2025, words))]
     limit = {
         f"y{y}": number(float(sweep.without_limit[_at(sweep, y), -1] / sweep.whole[_at(sweep, y), -1]))
         for y in (2025, 2027, 2030)
@@ -175,29 +212,14 @@ def _harder(sweep: Sweep, material: Material) -> list[str]:
     if len(last):
         start, stop = quarter_name(float(sweep.time[last[0]])), quarter_name(float(sweep.time[last[-1]]))
         lines.append(words("verdict_page.slower", start=start, stop=stop, count=len(last)))
-    lines.append(_probability(material))
     return lines
 
 
 def _shape(sweep: Sweep, year: int, words: Words) -> str:
     """Where along the way from no controls to the dated ones most of the gain lies."""
     row = sweep.whole[_at(sweep, year)]
-    half = float(row[len(row) // 2] / row[0] - 1)
-    return words("verdict_page.half", half=_percent(half), year=year)
-
-
-def _probability(material: Material) -> str:
-    """How sure the sign is over draws of the posterior, with common random numbers."""
-    words = material.words
-    held, free = (posterior_draws(name, material.draws) for name in (DEFAULT, "no-controls"))
-    kept = sorted(set(held.kept) & set(free.kept))
-    ours = domestic_compute(held)[:, [held.kept.index(k) for k in kept]]
-    theirs = domestic_compute(free)[:, [free.kept.index(k) for k in kept]]
-    facts: dict[str, str] = {}
-    for year in (2025, 2030):
-        ratio = yearly(held.time, ours, year) / yearly(held.time, theirs, year)
-        facts |= {f"r{year}": spread(ratio), f"p{year}": f"{float((ratio > 1).mean()):.0%}"}
-    return words("verdict_page.probability", draws=len(kept), **facts)
+    half, whole = (_percent(float(row[i] / row[0] - 1)) for i in (len(row) // 2, -1))
+    return words("verdict_page.half", half=half, whole=whole, year=year)
 
 
 def _picture(sweep: Sweep, words: Words) -> Figure:
