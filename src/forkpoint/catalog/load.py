@@ -111,7 +111,8 @@ class Catalog:
         chips = self.accelerators.values()
         spellings = {a.id: [s for s in (a.id, a.name, a.name_zh) if s] for a in chips}
         makers = {a.id: f"{a.vendor} {a.vendor_zh or ''}" for a in chips}
-        return NameIndex("accelerator", spellings, read_aliases("accelerator"), makers)
+        traits = {a.id: f"{a.family or ''} {a.mem_type or ''} {a.segment}" for a in chips}
+        return NameIndex("accelerator", spellings, read_aliases("accelerator"), makers, traits)
 
     @cached_property
     def _language_model_names(self) -> NameIndex:

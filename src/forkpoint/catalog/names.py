@@ -14,7 +14,10 @@ from itertools import pairwise
 
 from forkpoint.errors import AmbiguousName, UnknownName
 
-_NOISE = frozenset({"the", "gpu", "npu", "tesla", "geforce", "instinct", "accelerator", "generation", "system"})
+_NOISE = frozenset(
+    {"the", "gpu", "gpus", "npu", "chip", "chips", "card", "cards", "graphics", "accelerator", "superchip"}
+)
+_NOISE |= {"tesla", "geforce", "instinct", "accelerators", "generation", "system", "tensor", "core"}
 _WORD = re.compile(r"[0-9a-z.]+|[\u3400-\u9fff]+")
 _JOINT = re.compile(r"(?<=\d)(?=gb\b)|(?<=[0-9a-z])(?=[\u3400-\u9fff])|(?<=[\u3400-\u9fff])(?=[0-9a-z])")
 
@@ -23,12 +26,13 @@ _JOINT = re.compile(r"(?<=\d)(?=gb\b)|(?<=[0-9a-z])(?=[\u3400-\u9fff])|(?<=[\u34
 def words(name: str) -> tuple[str, ...]:
     """The words of a name, folded: case, width, punctuation and noise words do not count."""
     folded = unicodedata.normalize("NFKC", name).casefold()
-    folded = re.sub(r"(\d+)\s*(gb|gib|g)\b", r"\1gb", folded)
+    folded = re.sub(r"(\d+)\s*(gb|gib|g)\b", r"\1gb", re.sub(r"^\s*\d+\s*[x×]\s+", "", folded))
     if any("\u3400" <= c <= "\u9fff" for c in folded):
         folded = _JOINT.sub(" ", folded)
     return tuple(w for w in _WORD.findall(folded) if w not in _NOISE) or tuple(_WORD.findall(folded))
 
 
+_SOCKET = re.compile(r"^sxm\d$")
 _BUSINESS = re.compile("(科技|股份|信息|半导体|集成电路)$")
 
 
@@ -41,13 +45,19 @@ class NameIndex:
         spellings: Mapping[str, Iterable[str]],
         aliases: Mapping[str, str],
         makers: Mapping[str, str] | None = None,
+        traits: Mapping[str, str] | None = None,
     ) -> None:
-        """``makers``: each key's vendor, which a person may put in front or leave out, but not mistake."""
+        """``makers``: each key's vendor, which a person may put in front or leave out, but not mistake.
+
+        ``traits``: words that are true of a key but do not name it, such as a chip's kind of memory.
+        """
         self.kind = kind
         self._maker = {key: frozenset(_maker_words(m)) for key, m in (makers or {}).items()}
         self._makers = frozenset().union(*self._maker.values())
         self._initials = {pair for m in (makers or {}).values() for pair in pairwise(words(m)) if len(pair[0]) == 1}
         self._glued = sorted(filter(_is_chinese, self._makers), key=len, reverse=True)
+        self._traits = {key: frozenset(words(t)) for key, t in (traits or {}).items()}
+        self._every_trait = frozenset().union(*self._traits.values())
         self._spellings = {key: list(names) for key, names in spellings.items()}
         self._exact: dict[str, set[str]] = {}
         self._words: dict[str, set[str]] = {}
@@ -74,7 +84,9 @@ class NameIndex:
         if not matches:
             matches = [key for key, own in known.items() if all(w in own for w in plain)]
         if not matches and len(wanted) > 1:
-            matches = [key for key, own in known.items() if "".join(wanted) in own]
+            matches = [key for key, own in known.items() if any(own >= joined for joined in _joined(wanted))]
+        if not matches and (name_alone := self._without_traits(wanted)):
+            matches = [key for key in self.candidates(name_alone) if self._has_traits(key, wanted)]
         if not matches:
             matches = [key for key, own in known.items() if any(_starts(w, wanted) for w in own)]
         return matches
@@ -110,6 +122,14 @@ class NameIndex:
         """Whether no word of ``wanted`` names another maker than the key's own."""
         own = self._maker.get(key, frozenset()) | self._words[key]
         return all(w in own for w in wanted if w in self._makers)
+
+    def _without_traits(self, wanted: Sequence[str]) -> str:
+        """The words that name a thing, without those that are true of it (HBM3e, Hopper); '' where there are none."""
+        named = [_SOCKET.sub("sxm", w) for w in wanted if w not in self._every_trait]
+        return " ".join(named) if named != list(wanted) else ""
+
+    def _has_traits(self, key: str, wanted: Iterable[str]) -> bool:
+        return self._every_trait & set(wanted) <= self._traits[key] | self._words[key]
 
     def _compact(self, name: str) -> str:
         """All words as one, the maker left out where anything else remains."""
@@ -148,10 +168,19 @@ def _maker_words(maker: str) -> set[str]:
     return found | {short for w in found if len(short := _BUSINESS.sub("", w)) > 1}
 
 
+def _joined(found: Sequence[str]) -> list[set[str]]:
+    """The words with two neighbours written as one, in every way: 'Gaudi 3 PCIe' is 'Gaudi3 PCIe'."""
+    return [{*found[:i], found[i] + found[i + 1], *found[i + 2 :]} for i in range(len(found) - 1)]
+
+
 def _adjacent(names: Sequence[str]) -> set[str]:
     """Neighbouring words joined, so that 'rtx4090' and '4090d' find 'RTX 4090 D'."""
     return {"".join(pair) for name in names for pair in zip(words(name), words(name)[1:], strict=False)}
 
 
 def _starts(word: str, wanted: Sequence[str]) -> bool:
-    return len(wanted) == 1 and len(wanted[0]) >= 3 and word.startswith(wanted[0])
+    """Whether a word goes on from the only one wanted, past its number: MI300 to MI300X, never B20 to B200."""
+    typed = wanted[0]
+    if len(wanted) > 1 or len(typed) < 3 or not word.startswith(typed):
+        return False
+    return not (typed[-1].isdigit() and word[len(typed) :][:1].isdigit())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from forkpoint.errors import DataError, ForkpointError, InputError, UnknownName
@@ -12,7 +13,7 @@ from forkpoint.files import read_text
 from forkpoint.rules.clauses import Law
 from forkpoint.rules.evaluate import check
 from forkpoint.rules.finding import Finding
-from forkpoint.rules.items import Item, find_items, unknown_item
+from forkpoint.rules.items import OWN_FIGURES, Item, find_items, is_quantity, own_item, unknown_item
 from forkpoint.rules.question import segment_of
 
 COLUMNS = (
@@ -28,7 +29,10 @@ COLUMNS = (
     "on_date",
     "segment",
 )
-REQUIRED = ("case_id", "chip", "destination", "on_date")
+REQUIRED = ("chip", "destination", "on_date")
+_ALSO_CALLED = {"to": "destination", "hq": "end_user_hq", "on": "on_date", "date": "on_date", "id": "case_id"}
+"""Headers that say the same in the words of the command line."""
+_BLANK = frozenset({"-", "–", "n/a", "none", "null", "nan"})
 RESULTS = (
     "case_id",
     "eccn",
@@ -41,28 +45,40 @@ RESULTS = (
     "prc_gate",
 )
 LARGEST_CELL = 1 << 16
+_YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)")
 
 
 def read_cases(path: Path | str) -> list[dict[str, str]]:
-    """The cases of a CSV file, cells stripped, other columns ignored. Raises InputError and DataError in words."""
+    """The cases of a CSV file, cells stripped, other columns ignored. Raises InputError and DataError in words.
+
+    Columns named after a figure (``tpp``, ``mem_bw_gbs``, …) describe a chip of one's own, row by row.
+    """
     text = read_text(path)
     csv.field_size_limit(LARGEST_CELL)
     reader = csv.DictReader(io.StringIO(text, newline=""))
     try:
-        header = [(name or "").strip() for name in reader.fieldnames or ()]
+        header = _known_names(reader.fieldnames or ())
         if not header:
             raise InputError(f"{path}: the file is empty; expected a header with {', '.join(COLUMNS)}")
         missing = [c for c in REQUIRED if c not in header]
         if missing:
             raise InputError(f"{path}: the column '{missing[0]}' is missing; the header has {', '.join(header)[:200]}")
         reader.fieldnames = header
-        return [_case(row) for row in reader]
+        return [_case(row, number) for number, row in enumerate(reader, start=1) if any(row.values())]
     except csv.Error as error:
         raise InputError(f"{path}: line {reader.line_num} is not valid CSV: {error}") from error
 
 
-def _case(row: Mapping[str | None, object]) -> dict[str, str]:
-    return {c: value.strip() if isinstance(value := row.get(c), str) else "" for c in COLUMNS}
+def _known_names(header: Iterable[str | None]) -> list[str]:
+    names = ["_".join((name or "").casefold().split()) for name in header]
+    return [other if (other := _ALSO_CALLED.get(n, n)) not in names else n for n in names]
+
+
+def _case(row: Mapping[str | None, object], number: int) -> dict[str, str]:
+    cells = {c: v.strip() if isinstance(v := row.get(c), str) else "" for c in (*COLUMNS, *OWN_FIGURES)}
+    cells = {c: "" if v.casefold() in _BLANK else v for c, v in cells.items() if c in COLUMNS or v}
+    return {**cells, "case_id": cells["case_id"] or str(number)}
 
 
 def check_cases(
@@ -76,16 +92,35 @@ def check_cases(
     findings, unknown = [], []
     for number, case in enumerate(cases, start=1):
         item: str | Item = case["chip"]
-        if not item:
+        figures = {c: _figure(case, c, number, name) for c in OWN_FIGURES if case.get(c)}
+        if not (item or figures):
             raise DataError(name, number, "chip", "", "the name of a chip")
+        where = f"{name}: row {number}"
         try:
-            find_items(case["chip"], case["sku"])
+            segment = segment_of(case["segment"])
         except UnknownName as error:
-            segment = segment_of(case["segment"]) if case["segment"] else None
+            raise InputError(f"{where} ({case['case_id']}): {error}") from error
+        if figures:
+            item = own_item({"name": item or case["case_id"], **figures}, where, segment)
+        try:
+            if isinstance(item, str):
+                find_items(item, case["sku"])
+        except UnknownName as error:
             item = unknown_item(case["chip"], segment)
-            unknown.append(f"{name}: row {number} ({case['case_id']}): {error}; answered without any figure")
+            unknown.append(f"{where} ({case['case_id']}): {error}; answered without any figure")
         findings.append(_check_case(case, item, number, name, law, words))
     return findings, unknown
+
+
+def _figure(case: Mapping[str, str], column: str, number: int, name: str) -> object:
+    """A figure as its column has it: a number, a yes or no, or a text. Raises DataError."""
+    text = case[column]
+    try:
+        if column == "planar":
+            return _YES_NO[text.casefold()]
+        return float(_THOUSANDS.sub("", text)) if is_quantity(column) else text
+    except (KeyError, ValueError):
+        raise DataError(name, number, column, text, "yes or no" if column == "planar" else "a number") from None
 
 
 def _check_case(

@@ -18,7 +18,15 @@ from forkpoint.errors import InputError, UnknownName, nearest
 from forkpoint.files import parse_yaml, read_text, require_keys
 from forkpoint.rules.predicate import Predicate
 
-_WRITTEN_DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
+_YEAR_FIRST = re.compile(r"(\d{4})([-/.年]?)(\d\d?)(?:\2|月)(\d\d?)日?(?:[T ]\d\d:\d\d.*)?", re.ASCII)
+_MONTH = (
+    "(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
+    "|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)[.,]*"
+)
+_DAY_FIRST = re.compile(rf"(?P<day>\d\d?)(?:st|nd|rd|th)?[ -]{_MONTH}[ -](?P<year>\d{{4}})", re.ASCII)
+_MONTH_FIRST = re.compile(rf"{_MONTH} (?P<day>\d\d?)(?:st|nd|rd|th)?,? (?P<year>\d{{4}})", re.ASCII)
+_NUMBERS_ONLY = re.compile(r"\d\d?([-/. ])\d\d?\1\d{2,4}", re.ASCII)
+_MONTHS = "janfebmaraprmayjunjulaugsepoctnovdec"
 PARAGRAPHS = Path(__file__).parent / "paragraphs"
 
 STAGES: dict[str, dict[str, str]] = {
@@ -216,13 +224,24 @@ def _day(value: object, where: str, key: str) -> dt.date:
 
 
 def parse_day(text: str, what: str) -> dt.date:
-    """A day written YYYY-MM-DD. Raises InputError in words."""
-    match = _WRITTEN_DAY.fullmatch(text)
+    """A day written YYYY-MM-DD, or otherwise so that day and month are plain: 2023/12/5, 5 Dec 2023, 2023年12月5日.
+
+    Raises InputError in words.
+    """
     try:
-        if match is None:
-            raise ValueError(text)
-        return dt.date(int(match[1]), int(match[2]), int(match[3]))
+        return _written(" ".join(text.split()))
     except ValueError:
-        hint = nearest(text, ["today"])
-        extra = "; did you mean today?" if hint else ""
-        raise InputError(f"{what}: '{text[:40]}' is not a day written YYYY-MM-DD{extra}") from None
+        hint = "; did you mean today?" if nearest(text, ["today"]) else ""
+        hint = "; which is the day and which the month?" if _NUMBERS_ONLY.fullmatch(text.strip()) else hint
+        raise InputError(f"{what}: '{text[:40]}' is not a day written YYYY-MM-DD{hint}") from None
+
+
+def _written(text: str) -> dt.date:
+    if match := _YEAR_FIRST.fullmatch(text):
+        if not match[2] and len(match[3] + match[4]) < 4:
+            raise ValueError(text)
+        return dt.date(int(match[1]), int(match[3]), int(match[4]))
+    named = _DAY_FIRST.fullmatch(text.casefold()) or _MONTH_FIRST.fullmatch(text.casefold())
+    if named is None:
+        raise ValueError(text)
+    return dt.date(int(named["year"]), _MONTHS.index(named["month"][:3]) // 3 + 1, int(named["day"]))

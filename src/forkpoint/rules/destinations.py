@@ -7,13 +7,18 @@ provision says "Macau or D:5".
 from __future__ import annotations
 
 import datetime as dt
+import re
+import unicodedata
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
-from forkpoint.catalog import catalog
+from forkpoint.catalog import catalog, read_rows
 from forkpoint.errors import InputError, UnknownName
 
 GROUPS = ("D1", "D4", "D5", "A1", "A5", "A6", "E1", "E2")
+NAMES = Path(__file__).parent / "country_names.csv"
+"""Spellings beyond the Country Chart's own: ISO alpha-3, official, common and Chinese names (ISO 3166-1, CLDR)."""
 TREATED_AS = {"HK": "CN"}
 """Places without groups of their own, and whose groups apply."""
 
@@ -56,15 +61,18 @@ def membership(iso2: str, on: dt.date) -> Membership:
 
 
 def country_code(name: str, what: str = "destination") -> str:
-    """The ISO code of a country given by code or name. Raises UnknownName with the nearest."""
+    """The ISO code of a country given by code or name. Raises UnknownName with the nearest.
+
+    A territory that the Country Chart does not list has the code of the country that it belongs to (15 CFR 738.3(b)).
+    """
     text = name.strip()
     if not text:
         raise InputError(f"the {what} is empty; expected a country, such as CN or China")
     known = memberships()
     if text.upper() in known:
         return text.upper()
-    names = _names()
-    found = names.get(text.casefold())
+    spoken = _words(text)
+    found = _names().get(spoken) or _names().get(frozenset({"".join(_in_order(text))}))
     if found is None:
         spelled = [m[0].country for m in known.values()]
         raise UnknownName("country", text[:60], spelled if len(text) > 2 else known, where=what)
@@ -72,9 +80,21 @@ def country_code(name: str, what: str = "destination") -> str:
 
 
 @cache
-def _names() -> dict[str, str]:
-    names = {rows[0].country.casefold(): iso for iso, rows in memberships().items()}
-    extra = {"prc": "CN", "mainland china": "CN", "hong kong": "HK", "macao": "MO", "uk": "GB", "great britain": "GB"}
-    extra |= {"usa": "US", "uae": "AE", "south korea": "KR", "korea": "KR", "中国": "CN", "香港": "HK", "澳门": "MO"}
-    extra |= {"russia": "RU", "vietnam": "VN", "iran": "IR", "north korea": "KP", "america": "US"}
-    return names | {k: v for k, v in extra.items() if v in memberships()}
+def _names() -> dict[frozenset[str], str]:
+    """Every spelling, as a set of words and as one word, with its code."""
+    spellings = {rows[0].country: iso for iso, rows in memberships().items()}
+    for row in read_rows(NAMES, ("iso2", "names", "belongs_to")):
+        code = row["belongs_to"] or row["iso2"] or ""
+        spellings |= dict.fromkeys([row["iso2"] or "", *(row["names"] or "").split(";")], code)
+    joined = {frozenset({"".join(_in_order(s))}): code for s, code in spellings.items()}
+    return joined | {_words(s): code for s, code in spellings.items()}
+
+
+def _words(text: str) -> frozenset[str]:
+    """The words of a country's name in no order: 'Korea, Republic of' is 'the Republic of Korea'."""
+    return frozenset(_in_order(text))
+
+
+def _in_order(text: str) -> list[str]:
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+    return [w for w in re.findall(r"\w+", re.sub("['\u2019]", "", plain)) if w not in ("the", "of", "and")]

@@ -17,6 +17,7 @@ from forkpoint.catalog import catalog
 from forkpoint.errors import InputError, UnknownName
 from forkpoint.files import read_yaml, require_keys
 from forkpoint.rules import metrics
+from forkpoint.rules.destinations import country_code
 from forkpoint.rules.predicate import NO, YES, Fact, Number, Truth, Word, truth, word
 
 if TYPE_CHECKING:
@@ -47,6 +48,13 @@ _FIGURES = {
     "pcie": "such as PCIe 5.0 x16",
     "interconnect_bw_gbs": "aggregate of all links with PCIe, instead of link_bw_gbs and pcie",
 }
+OWN_FIGURES = _FIGURES | {
+    "vendor": "NVIDIA, AMD, Intel, …: letters reach firms",
+    "vendor_country": "ISO code of the designer",
+    "tpp": "instead of the rates",
+    "performance_density": "instead of the area",
+}
+"""What a person may say of a chip of their own: key → meaning."""
 
 
 @dataclass(frozen=True)
@@ -103,23 +111,19 @@ def items_of(chip: Accelerator, segment: str | None = None) -> list[Item]:
 
 def own_item(specs: object, where: str, segment: str | None = None) -> Item:
     """A chip of the user's own from a table of figures. Raises InputError that names file and key."""
-    optional = _FIGURES | {
+    optional = OWN_FIGURES | {
         "id": "a catalogue id, where clauses name it",
-        "vendor": "NVIDIA, AMD, Intel, …: letters reach firms",
-        "vendor_country": "ISO code of the designer",
         "segment": " or ".join(SEGMENTS),
-        "tpp": "instead of the rates",
-        "performance_density": "instead of the area",
         "notes": "free text",
     }
     table = require_keys(specs, where, required={"name": "what to call it"}, optional=optional)
+    table["vendor"] = _vendor(table.get("vendor"))
+    if table.get("vendor_country"):
+        table["vendor_country"] = country_code(str(table["vendor_country"]), f"{where}: designer's country")
     chosen = segment or table.get("segment", "datacenter")
     if chosen not in SEGMENTS:
         raise UnknownName("segment", str(chosen), SEGMENTS, where=where)
-    numeric = {k for k in table if k.endswith(("_tflops", "_tops", "_gbs", "_mm2", "_bn"))} | {
-        k for k in ("tpp", "performance_density") if k in table
-    }
-    for key in numeric:
+    for key in filter(is_quantity, table):
         if table[key] is not None:
             table[key] = _positive(table[key], f"{where}: '{key}'")
     facts = dict(
@@ -146,6 +150,18 @@ def own_item(specs: object, where: str, segment: str | None = None) -> Item:
         facts,
         sources=(where,),
     )
+
+
+def _vendor(name: object) -> str | None:
+    """A firm as the catalogue writes it, where it is there: letters name firms."""
+    typed = str(name or "").strip()
+    known = {a.vendor.casefold(): a.vendor for a in catalog().accelerators.values()}
+    return known.get(typed.casefold()) or known.get(typed.casefold().split(" ")[0]) or typed or None
+
+
+def is_quantity(figure: str) -> bool:
+    """Whether one of ``OWN_FIGURES`` is a number."""
+    return figure.endswith(("_tflops", "_tops", "_gbs", "_mm2", "_bn", "tpp", "performance_density"))
 
 
 def unknown_item(name: str, segment: str | None = None) -> Item:
@@ -261,7 +277,10 @@ def _system(name: str) -> tuple[str, str]:
     if not marked and (known.accelerator_candidates(name) or _folded(name) in _renamed()):
         return "", name
     for text in dict.fromkeys((name, plain)):
-        found = known.system_candidates(text)
+        try:
+            found = [known.system(text)]
+        except InputError:
+            found = known.system_candidates(text)
         chips = {s.accelerator_id for s in found}
         if len(chips) == 1:
             return (found[0].name if len(found) == 1 else plain), chips.pop()

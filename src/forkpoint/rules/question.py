@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from forkpoint.errors import InputError, UnknownName, nearest
@@ -44,75 +44,48 @@ PURPOSES = {
     "other": "something else",
 }
 _SEGMENT_WORDS = {
-    "datacent": "datacenter",
-    "dc": "datacenter",
-    "server": "datacenter",
-    "consumer": "consumer",
-    "gaming": "consumer",
-    "workstation": "workstation",
-    "professional": "workstation",
-    "pro": "workstation",
-    "memory": None,
-    "hbm": None,
-    "na": None,
+    **dict.fromkeys(("datacent", "dc", "server", "cloud", "hpc", "enterprise"), "datacenter"),
+    **dict.fromkeys(("consumer", "gaming", "desktop", "laptop", "notebook", "mobile", "embedded"), "consumer"),
+    **dict.fromkeys(("automotive", "edge", "nondatacent", "notdatacent"), "consumer"),
+    **dict.fromkeys(("workstation", "professional", "pro"), "workstation"),
+    **dict.fromkeys(("memory", "hbm", "system", "na", "none", "unknown"), None),
 }
-_TRANSACTION_STARTS = {
-    "reexport": "reexport",
-    "re_export": "reexport",
-    "export_from": "export_from_abroad",
-    "transfer": "transfer_in_country",
-    "in_country": "transfer_in_country",
-    "import": "import_to_us",
-    "deemed": "deemed_export",
-    "fab": "foundry_export",
-}
-_TRANSACTION_WORDS = {
-    **dict.fromkeys(("service", "servicing", "finance", "financing", "cloud", "iaas", "remote_access"), "use"),
-    "export": "export_from_us",
-    "re_export": "reexport",
-}
+"""How a segment begins as people write it; None leaves it to the catalogue."""
+_US = frozenset({"us", "usa", "states", "america"})
+_TRANSACTION_SIGNS: tuple[tuple[frozenset[str], str], ...] = (
+    *((frozenset({w}), "deemed_export") for w in ("deemed", "release")),
+    *((frozenset({w}), "foundry_export") for w in ("foundry", "fab", "fabricator")),
+    *((frozenset({w}), "osat_export") for w in ("osat", "packager")),
+    *((frozenset(w), "reexport") for w in (("reexport",), ("reexported",), ("re", "export"), ("re", "exported"))),
+    *((frozenset(w), "transfer_in_country") for w in (("transfer",), ("retransfer",), ("in", "country"), ("resale",))),
+    *((frozenset({w}), "use") for w in ("use", "service", "servicing", "finance", "financing", "cloud", "iaas")),
+    *((frozenset(w), "use") for w in (("remote", "access"), ("rental",))),
+    *((frozenset(w), "export_from_abroad") for w in (("abroad",), ("foreign", "export"))),
+    *((frozenset({w}), "export_from_us") for w in ("export", "sale", "shipment", "purchase")),
+)
+"""Words that tell a kind of transaction however it is phrased, the first that fits."""
 _PURPOSE_SIGNS: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({"test", "export"}), "us_test_then_export"),
     (frozenset({"testing", "export"}), "us_test_then_export"),
+    (frozenset({"military", "intelligence"}), "military_intelligence"),
+    *((frozenset({w}), "military") for w in ("military", "pla")),
+    *((frozenset({w}), "wmd") for w in ("wmd", "nuclear", "missile", "missiles", "chemical", "biological")),
+    *((frozenset(w), "technical_analysis") for w in (("destructive",), ("teardown",), ("reverse", "engineering"))),
+    (frozenset({"supercomputer"}), "supercomputer"),
+    (frozenset({"training"}), "model_training"),
     (frozenset({"consumer"}), "non_dc_consumer"),
     (frozenset({"industrial"}), "non_dc_civil_industrial"),
     (frozenset({"repair"}), "us_repair_replacement"),
     (frozenset({"replacement"}), "us_repair_replacement"),
     (frozenset({"research"}), "us_research"),
+    *((frozenset(w), "us_research") for w in (("us", "rd"), ("r", "d"))),
     (frozenset({"startup"}), "us_startup"),
     (frozenset({"start", "up"}), "us_startup"),
     (frozenset({"public", "sector"}), "us_public_sector"),
-    (frozenset({"us", "center"}), "us_data_centre"),
-    (frozenset({"us", "centre"}), "us_data_centre"),
-    (frozenset({"supercomputer"}), "supercomputer"),
-    (frozenset({"military"}), "military"),
+    (frozenset({"us", "government"}), "us_public_sector"),
+    *((frozenset({"us", w}), "us_data_centre") for w in ("center", "centre", "datacenter", "datacentre")),
 )
-"""Words that tell a purpose however it is phrased."""
-_PURPOSE_WORDS = {
-    "us_data_center": "us_data_centre",
-    "us_datacenter": "us_data_centre",
-    "us_datacentre": "us_data_centre",
-    "us_repair": "us_repair_replacement",
-    "us_replacement": "us_repair_replacement",
-    "us_repair_or_replacement": "us_repair_replacement",
-    "us_rd": "us_research",
-    "us_r_d": "us_research",
-    "us_research_and_development": "us_research",
-    "us_research_development": "us_research",
-    "us_start_up": "us_startup",
-    "consumer": "non_dc_consumer",
-    "us_consumer": "non_dc_consumer",
-    "non_data_centre_consumer": "non_dc_consumer",
-    "non_data_center_consumer": "non_dc_consumer",
-    "civil_industrial": "non_dc_civil_industrial",
-    "us_civil_industrial": "non_dc_civil_industrial",
-    "non_data_center_civil_industrial": "non_dc_civil_industrial",
-    "non_data_centre_civil_industrial": "non_dc_civil_industrial",
-    "public_sector": "us_public_sector",
-    "us_government": "us_public_sector",
-    "training": "model_training",
-    "test_then_export": "us_test_then_export",
-}
+"""Words that tell a purpose however it is phrased, the first that fits."""
 SWITCHES = {
     "diffusion_enforced": "the AI Diffusion rule of January 2025 applies from its compliance date",
     "affiliates_rule": "the 50 % Affiliates rule applies (true) or is stayed (false)",
@@ -252,29 +225,32 @@ def segment_of(text: str | None) -> str | None:
 def transaction_of(text: str) -> str:
     """A kind of transaction as people type it. Raises UnknownName."""
     folded = _folded(text)
-    if folded not in TRANSACTIONS:
-        if "foundry" in folded or "fabricator" in folded:
-            return "foundry_export"
-        if "osat" in folded.split("_") or "packager" in folded:
-            return "osat_export"
-        for start, kind in _TRANSACTION_STARTS.items():
-            if folded.startswith(start) and folded not in _TRANSACTION_WORDS:
-                return kind
-    return _word(text, "transaction", TRANSACTIONS, _TRANSACTION_WORDS)
+    if folded in TRANSACTIONS:
+        return folded
+    words = folded.split("_")
+    if "import" in words and (_US & set(words) or words == ["import"]):
+        return "import_to_us"
+    if words[:2] == ["export", "from"] and not _US & set(words):
+        return "export_from_abroad"
+    meant = _signed(words, _TRANSACTION_SIGNS)
+    if meant is None:
+        raise UnknownName("transaction", text[:60], TRANSACTIONS)
+    return meant
 
 
 def purpose_of(text: str) -> str:
     """A purpose as people type it; one that no clause asks about is ``other``. Raises UnknownName for a slip."""
     folded = _folded(text)
-    known = {**PURPOSES, **_PURPOSE_WORDS}
-    if folded not in known:
-        words = set(folded.split("_"))
-        for needed, meant in _PURPOSE_SIGNS:
-            if needed <= words:
-                return meant
-        if not nearest(folded, known, 1):
-            return "other"
-    return _word(text, "purpose", PURPOSES, _PURPOSE_WORDS)
+    meant = folded if folded in PURPOSES else _signed(folded.split("_"), _PURPOSE_SIGNS)
+    if meant is None and nearest(folded, PURPOSES, 1):
+        raise UnknownName("purpose", text[:60], [p for p in PURPOSES if p])
+    return "other" if meant is None else meant
+
+
+def _signed(words: list[str], signs: Iterable[tuple[frozenset[str], str]]) -> str | None:
+    """What the words tell; one that follows 'non' or 'not' tells nothing."""
+    said = {w for w, before in zip(words, ["", *words], strict=False) if before not in ("non", "not", "no")}
+    return next((meant for needed, meant in signs if needed <= said), None)
 
 
 def day(value: str | dt.date | None, what: str) -> dt.date | None:
@@ -296,14 +272,6 @@ def on_day(question: Question, on: dt.date) -> Question:
 
 def _folded(text: str) -> str:
     return "_".join("".join(c if c.isalnum() else " " for c in text.casefold()).split())
-
-
-def _word(text: str, what: str, valid: Mapping[str, str], other: Mapping[str, str]) -> str:
-    folded = _folded(text)
-    folded = other.get(folded, folded)
-    if folded not in valid:
-        raise UnknownName(what, text[:60], [v for v in valid if v])
-    return folded
 
 
 def _share(exported: float | None, shipped: float | None) -> float | None:
