@@ -68,6 +68,14 @@ def test_every_alias_leads_somewhere_and_says_why():
         ("BR104", "biren-br104"),
         ("Denglin", "denglin-goldwasser-xl"),
         ("MI308", "amd-mi308x-192gb"),
+        ("NVIDIA A100 Tensor Core GPU", "nvidia-a100-sxm-80gb"),
+        ("Nvidia A100 80GB PCIe", "nvidia-a100-pcie-80gb"),
+        ("H100 80GB HBM2e", "nvidia-h100-pcie-80gb"),
+        ("8x H100 SXM5 80GB HBM3 GPUs", "nvidia-h100-sxm-80gb"),
+        ("H200 SXM5", "nvidia-h200-sxm-141gb"),
+        ("RTX 4090 24GB GDDR6X", "nvidia-rtx-4090-24gb"),
+        ("NVIDIA Blackwell B200", "nvidia-b200-sxm-180gb"),
+        ("Ascend 910 C", "huawei-ascend-910c"),
     ],
 )
 def test_names_of_the_article_and_of_the_street(typed, key):
@@ -107,6 +115,18 @@ def test_an_unknown_name_offers_the_nearest(typed, near):
     with pytest.raises(UnknownName, match="did you mean") as raised:
         KNOWN.accelerator(typed)
     assert near in str(raised.value)
+
+
+@pytest.mark.parametrize("typed", ["A100 Hopper", "H100 80GB GDDR6"])
+def test_a_trait_of_another_chip_is_no_name(typed):
+    with pytest.raises(UnknownName):
+        KNOWN.accelerator(typed)
+
+
+@pytest.mark.parametrize("typed", ["B20", "RTX 409", "MI30"])
+def test_a_number_is_not_begun(typed):
+    with pytest.raises(UnknownName, match="did you mean"):
+        KNOWN.accelerator(typed)
 
 
 @pytest.mark.parametrize("typed", ["AMD H100", "Huawei H20", "华为H20", "Intel RTX 4090", "", "!!!", "昇"])

@@ -117,9 +117,9 @@ def own_item(specs: object, where: str, segment: str | None = None) -> Item:
         "notes": "free text",
     }
     table = require_keys(specs, where, required={"name": "what to call it"}, optional=optional)
-    table["vendor"] = _vendor(table.get("vendor"))
-    if table.get("vendor_country"):
-        table["vendor_country"] = country_code(str(table["vendor_country"]), f"{where}: designer's country")
+    table["vendor"], home = _vendor(table.get("vendor"))
+    country = table.get("vendor_country")
+    table["vendor_country"] = country_code(str(country), f"{where}: designer's country") if country else home
     chosen = segment or table.get("segment", "datacenter")
     if chosen not in SEGMENTS:
         raise UnknownName("segment", str(chosen), SEGMENTS, where=where)
@@ -152,11 +152,12 @@ def own_item(specs: object, where: str, segment: str | None = None) -> Item:
     )
 
 
-def _vendor(name: object) -> str | None:
-    """A firm as the catalogue writes it, where it is there: letters name firms."""
+def _vendor(name: object) -> tuple[str | None, str | None]:
+    """A firm and its country as the catalogue has them, where it does: letters name firms."""
     typed = str(name or "").strip()
-    known = {a.vendor.casefold(): a.vendor for a in catalog().accelerators.values()}
-    return known.get(typed.casefold()) or known.get(typed.casefold().split(" ")[0]) or typed or None
+    known = {a.vendor.casefold(): (a.vendor, a.vendor_country) for a in catalog().accelerators.values()}
+    folded = typed.casefold()
+    return known.get(folded) or known.get(folded.split(" ")[0]) or (typed or None, None)
 
 
 def is_quantity(figure: str) -> bool:

@@ -51,6 +51,7 @@ _SEGMENT_WORDS = {
     **dict.fromkeys(("memory", "hbm", "system", "na", "none", "unknown"), None),
 }
 """How a segment begins as people write it; None leaves it to the catalogue."""
+_DENIALS = frozenset({"non", "not", "no"})
 _US = frozenset({"us", "usa", "states", "america"})
 _TRANSACTION_SIGNS: tuple[tuple[frozenset[str], str], ...] = (
     *((frozenset({w}), "deemed_export") for w in ("deemed", "release")),
@@ -241,15 +242,16 @@ def transaction_of(text: str) -> str:
 def purpose_of(text: str) -> str:
     """A purpose as people type it; one that no clause asks about is ``other``. Raises UnknownName for a slip."""
     folded = _folded(text)
-    meant = folded if folded in PURPOSES else _signed(folded.split("_"), _PURPOSE_SIGNS)
-    if meant is None and nearest(folded, PURPOSES, 1):
+    words = folded.split("_")
+    meant = folded if folded in PURPOSES else _signed(words, _PURPOSE_SIGNS)
+    if meant is None and not _DENIALS & set(words) and nearest(folded, PURPOSES, 1):
         raise UnknownName("purpose", text[:60], [p for p in PURPOSES if p])
     return "other" if meant is None else meant
 
 
 def _signed(words: list[str], signs: Iterable[tuple[frozenset[str], str]]) -> str | None:
     """What the words tell; one that follows 'non' or 'not' tells nothing."""
-    said = {w for w, before in zip(words, ["", *words], strict=False) if before not in ("non", "not", "no")}
+    said = {w for w, before in zip(words, ["", *words], strict=False) if before not in _DENIALS}
     return next((meant for needed, meant in signs if needed <= said), None)
 
 
