@@ -1,6 +1,7 @@
 """The report: one file, no network, both languages, every number counted from the data or computed by the model."""
 
 import datetime as dt
+import html
 import re
 import sys
 from html.parser import HTMLParser
@@ -14,12 +15,14 @@ from forkpoint.cli.report import report as report_command
 from forkpoint.errors import InputError, MissingExtra, UnknownName
 from forkpoint.report import build, build_report
 from forkpoint.report.html import render
-from forkpoint.report.material import Material, number, posterior_draws, spread
+from forkpoint.report.material import Material, number, posterior_draws, spread, yearly
+from forkpoint.report.score_table import score_table
+from forkpoint.report.scores import misses
 from forkpoint.report.words import LANGUAGES, words
 from forkpoint.world.fitted import model_version
 from forkpoint.world.reference import VENDORS, references
 from forkpoint.world.scenario import scenario_names
-from forkpoint.world.verdict import links
+from forkpoint.world.verdict import domestic_compute, links
 
 DAY = dt.date(2025, 11, 1)
 DRAWS = 12
@@ -65,8 +68,68 @@ def test_it_is_one_file_that_asks_for_nothing(report):
     found = outline(text)
     assert not found.loads
     assert not re.search(r"url\((?!#)|@import", text)
-    assert all(link.startswith("#") for link in found.links)
-    assert {link[1:] for link in found.links} <= found.ids
+    inside = {link[1:] for link in found.links if link.startswith("#")}
+    assert inside <= found.ids
+    cited = {url for c in catalog().claims for url in c.evidence_urls}
+    cited |= {url for e in catalog().events for url in e.source_urls}
+    outside = {link for link in found.links if not link.startswith("#")}
+    assert outside <= {url for url in cited if url.startswith("http")}
+
+
+def test_every_claim_and_event_names_its_sources(report):
+    rows = [row for s in report[1].sections for b in s.blocks if hasattr(b, "rows") for row in b.rows]
+    told = {row["no"]: row["source"].urls for row in rows if "no" in row}
+    assert told == {c.claim_id: c.evidence_urls for c in catalog().claims}
+    law = next(s for s in report[1].sections if s.id == "law")
+    events = [row for b in law.blocks if hasattr(b, "rows") for row in b.rows if "grade" in row]
+    assert len(events) > 50
+    assert all(row["source"].urls for row in events)
+
+
+def test_the_summary_stands_on_the_page(report):
+    text = report[2]
+    start = text[text.index("<main") : text.index("<section")]
+    page = html.unescape(re.sub(r"<[^>]+>", "", start))
+    for section in report[1].sections:
+        assert all(line.strip() in page for line in section.summary)
+
+
+def test_one_quantity_has_one_value_in_all_chapters(report):
+    """The reference of the scenarios' chapter is the story's line: the same draws, the same year."""
+    scenarios = next(s for s in report[1].sections if s.id == "scenarios")
+    table = next(b for b in scenarios.blocks if hasattr(b, "rows") and "2030" in b.caption)
+    base = table.rows[0]
+    story = next(s for s in report[1].sections if s.id == "story")
+    assert any(base["nvidia_china_revenue"] in line for line in story.summary)
+    assert any(base["domestic_share_units"] in line for line in story.summary)
+
+
+def test_every_scenario_has_a_range_and_a_chance(report):
+    scenarios = next(s for s in report[1].sections if s.id == "scenarios")
+    for table in (b for b in scenarios.blocks if hasattr(b, "rows") and "rnd_spend" in b.columns):
+        for row in table.rows[1:]:
+            assert all(
+                re.search(r"\([\d.,−]+–[\d.,−]+\); (0|.*↑\d+%)$", row[k]) for k in table.columns if k != "scenario"
+            )
+
+
+def test_the_articles_main_claim_has_a_range_each_year_and_its_sign_is_the_draws_own(report):
+    verdict = next(s for s in report[1].sections if s.id == "verdict")
+    table = next(b for b in verdict.blocks if "without" in getattr(b, "columns", {}))
+    held = posterior_draws("as-it-was", DRAWS)
+    free = posterior_draws("as-it-was", DRAWS, (("control_strictness", 0.0),))
+    ratio = yearly(held.time, domestic_compute(held), 2030) / yearly(free.time, domestic_compute(free), 2030)
+    assert spread(ratio) in table.rows[0]["2030"]
+    assert f"{float((ratio > 1).mean()):.0%}" in table.rows[0]["2030"]
+
+
+def test_a_miss_says_its_unit(report):
+    table = score_table()
+    if table is None:
+        pytest.skip("no table of scores ships")
+    units = {words(report[0]).term("unit", o.unit) for o in catalog().observations}
+    for line in misses(table, catalog(), words(report[0])):
+        assert any(f" {unit}{stop}" in line for unit in units for stop in (",", "，")), line
 
 
 def test_every_chapter_is_there(report):

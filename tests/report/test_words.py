@@ -4,6 +4,7 @@ import re
 
 from forkpoint.catalog import catalog
 from forkpoint.report.words import LANGUAGES, words
+from forkpoint.rules.products import against_products
 from forkpoint.world.loops import named_loops
 from forkpoint.world.observables import observables
 from forkpoint.world.reference import VENDORS, references
@@ -50,3 +51,24 @@ def test_what_has_no_translation_stays_as_it_is():
     claim = catalog().claims[0]
     assert words("en").claim(claim)["subject"] == claim.subject
     assert words("zh").trap("no-such-series", "as told") == "as told"
+
+
+def test_chinese_is_set_in_chinese_signs():
+    """No ASCII comma, colon, semicolon or bracket touches a Chinese character, in any text or translated row."""
+    chinese = words("zh")
+    told = list(chinese.texts.values()) + [chinese.event(e) for e in catalog().events]
+    told += [part for c in catalog().claims for part in chinese.claim(c).values()]
+    told += [chinese.trap(o.id, o.trap) for o in observables()]
+    assert [t for t in told if re.search(r"[\u4e00-\u9fff][,:;()]|[,:;()][\u4e00-\u9fff]", t)] == []
+
+
+def test_every_scope_unit_and_vintage_has_words():
+    """What an event catches, a series' unit and a product's law are words in both languages, unless a name."""
+    plain = re.compile(r"^[A-Z.\d][\w./-]*( [A-Z\d][\w.-]*)*$")
+    scopes = {c for e in catalog().events for c in e.affected_chips if not plain.match(c) and not c.startswith(".")}
+    units = {o.unit for o in catalog().observations if o.series in {one.series for one in observables()}}
+    for language in LANGUAGES:
+        texts = words(language).texts
+        wanted = [f"scope.{s}" for s in scopes] + [f"unit.{u}" for u in units]
+        wanted += [f"law_of.{p['law']}" for p in against_products()]
+        assert [w for w in wanted if w not in texts] == []

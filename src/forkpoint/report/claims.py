@@ -74,7 +74,7 @@ def _statements(caption: str, claims: list[Claim], words: Words, *, folded: bool
         {
             "no": c.claim_id,
             "paragraph": c.paragraph_no,
-            "statement": f"{said['subject']}: {said['predicate']}",
+            "statement": words("told", who=said["subject"], what=said["predicate"]),
             "said": " ".join(p for p in (said["value"], words.term("unit", c.unit or "")) if p),
             "better": said["better_value"],
             "verdict": words.term("verdict", c.verdict),

@@ -33,14 +33,18 @@ class Table:
 
 @dataclass(frozen=True)
 class Links:
-    """Addresses of sources for a table cell; each is shown as its site."""
+    """Sources for a table cell: an address is shown as its site, anything else as it is told."""
 
     urls: Sequence[str]
 
     @property
     def sites(self) -> list[tuple[str, str]]:
-        """Address and site, such as ("https://www.bis.gov/x", "bis.gov")."""
-        return [(url, (urlsplit(url).hostname or url).removeprefix("www.")) for url in self.urls]
+        """Address and site, such as ("https://www.bis.gov/x", "bis.gov"); no address for what is none."""
+        parts = [(url, urlsplit(url)) for url in self.urls]
+        return [
+            (url, str(p.hostname).removeprefix("www.")) if p.scheme in ("http", "https") else ("", url)
+            for url, p in parts
+        ]
 
 
 @dataclass(frozen=True)

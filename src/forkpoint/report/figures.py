@@ -82,6 +82,13 @@ def to_svg(figure: Canvas, alt: str) -> str:
     return re.sub(r"(<svg[^>]*>)", lambda m: f"{m.group(1)}<title>{escape(alt)}</title>", svg, count=1)
 
 
+def plain_numbers(axis: Any) -> None:
+    """Ticks as people write them, 0.1, 10,000, on a log scale too."""
+    from matplotlib.ticker import FuncFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+
+
 def band(axes: Axes, x: Any, quantiles: Mapping[str, Any], colour: str, label: str) -> None:
     """A median line with the 50 % band strong and the 90 % band faint (keys p05, p25, p50, p75, p95)."""
     axes.fill_between(x, quantiles["p05"], quantiles["p95"], color=colour, alpha=0.12, linewidth=0)

@@ -98,11 +98,11 @@ def _days(on: dt.date) -> list[dt.date]:
 def _timeline(events: Sequence[Event], on: dt.date, words: Words) -> Table:
     rows = [
         {
-            "date": str(e.effective_date or e.date_announced),
-            "who": e.jurisdiction,
+            "date": str(e.effective_date or e.date_announced).replace("-", "\u2011"),
+            "who": words.term("jurisdiction", e.jurisdiction),
             "kind": words.term("event", e.type),
             "what": words.event(e),
-            "chips": ", ".join(e.affected_chips),
+            "chips": ", ".join(words.term("scope", c) for c in e.affected_chips),
             "grade": e.confidence,
             "source": Links(e.source_urls),
         }
@@ -129,7 +129,8 @@ def _matrix(named: dict[str, Item], days: list[dt.date], states: dict[str, list[
 def _products(words: Words) -> Table:
     keys = ["base", "product", "law"] + [f"{q}_{k}" for q in ("tpp", "links", "memory") for k in ("derived", "real")]
     columns = {k: words(f"law.product.{k}") for k in keys}
-    return Table(words("law.products"), columns, against_products(), words("law.products_note"))
+    rows = [r | {"law": words.term("law_of", r["law"])} for r in against_products()]
+    return Table(words("law.products"), columns, rows, words("law.products_note"))
 
 
 def _now(states: dict[str, list[str]], words: Words) -> list[str]:
@@ -137,4 +138,6 @@ def _now(states: dict[str, list[str]], words: Words) -> list[str]:
     groups: dict[str, list[str]] = {}
     for name, row in states.items():
         groups.setdefault(row[-1], []).append(name)
-    return [f"  {words.term('status', state)}: {', '.join(names)}" for state, names in groups.items()]
+    return [
+        "  " + words("told", who=words.term("status", state), what=words.list(names)) for state, names in groups.items()
+    ]

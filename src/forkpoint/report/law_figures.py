@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from forkpoint.report.content import Figure
-from forkpoint.report.figures import COLOURS, canvas, to_svg
+from forkpoint.report.figures import COLOURS, canvas, plain_numbers, to_svg
 from forkpoint.report.words import Words
 from forkpoint.rules.clauses import law
 from forkpoint.rules.evaluate import evaluate
@@ -61,6 +61,8 @@ def density_figure(items: Sequence[Item], on: dt.date, to: str, words: Words) ->
         _points(axes, points, to, on, words)
         axes.set_xscale("log")
         axes.set_yscale("log")
+        plain_numbers(axes.xaxis)
+        plain_numbers(axes.yaxis)
         axes.set_xlabel(words("law.tpp"))
         axes.set_ylabel(words("law.density"))
         _names(axes, points)

@@ -23,7 +23,7 @@ ARTICLE = ("A100", "H100", "A800", "H800", "H20", "Ascend 910B", "BR104", "Kunlu
 """The chips that the article names (for its "Tianyuan" the two candidates)."""
 TODAY = ("H200", "B200", "B300", "MI300X", "MI308X", "Ascend 910C", "MLU590", "RTX PRO 6000D")
 """What a buyer asks of beside them."""
-SUMMARY = ("A100", "H800", "H20", "Ascend 910B", "Ascend 910C", "B200")
+SUMMARY = ("H20", "Ascend 910B", "Ascend 910C", "B200")
 """The chips of the terminal's line."""
 
 
@@ -42,7 +42,7 @@ def machine_section(material: Material) -> Section:
             Paragraph(lead, "lead"),
             _picture(known, words),
             _table(found, words),
-            *([Paragraph(_reasons(unknown, words), "note")] if unknown else []),
+            *([Paragraph(words("machine.unknown", chips=words.list(unknown)), "note")] if unknown else []),
         ],
         summary=[words("machine.summary", chips=_line(known, SUMMARY))],
     )
@@ -113,7 +113,7 @@ def _table(found: dict[str, tuple[Equivalent, ...]], words: Words) -> Table:
         row: dict[str, object] = {"chip": name, "named": name in ARTICLE}
         for one in pair:
             worth = _worth(one)
-            row[one.job] = f"{number(worth[0])} ({number(worth[1])}–{number(worth[2])})" if worth else ""
+            row[one.job] = _told(worth) if worth else ""
             row[f"{one.job}_bound"] = words.term("bound", one.bound_by) if one.bound_by else ""
         first = pair[0]
         row["by_8bit"] = 1 / first.count_by_8bit if first.count_by_8bit else None
@@ -123,15 +123,16 @@ def _table(found: dict[str, tuple[Equivalent, ...]], words: Words) -> Table:
     return Table(words("machine.table"), {k: words(f"machine.column.{k}") for k in keys}, rows, words("machine.ranges"))
 
 
-def _reasons(unknown: dict[str, tuple[Equivalent, ...]], words: Words) -> str:
-    told = {name: next((e.reason for e in pair if e.reason), "") for name, pair in unknown.items()}
-    return words("machine.unknown", reasons="; ".join(f"{n} ({r})" for n, r in told.items()))
-
-
 def _line(known: dict[str, tuple[Equivalent, ...]], names: Iterable[str]) -> str:
     parts = []
     for name in names:
         worth = [w for e in known.get(name, ()) if (w := _worth(e))]
         if worth:
-            parts.append(f"{name} {' / '.join(number(w[0]) for w in worth)}")
-    return ", ".join(parts)
+            parts.append(f"{name} {' / '.join(map(_told, worth))}")
+    return "; ".join(parts)
+
+
+def _told(worth: tuple[float, float, float]) -> str:
+    """A worth with its range; the yardstick's own is one."""
+    central, low, high = map(number, worth)
+    return central if low == high else f"{central} ({low}–{high})"

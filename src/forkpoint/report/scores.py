@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from forkpoint.catalog import Catalog
 from forkpoint.report.content import Block, Figure, Paragraph, Section, Table
 from forkpoint.report.figures import COLOURS, SERIES, canvas, to_svg
 from forkpoint.report.material import Material
 from forkpoint.report.score_table import EXPECTED, Score, ScoreTable, score_table, signed, summarise
 from forkpoint.report.words import Words
 from forkpoint.world.fitted import model_version
+from forkpoint.world.hindcast import error_kind
+from forkpoint.world.observables import observables
 
 GOAL = {"skill": 0.2, "low": 0.80, "high": 0.97}
 """What the model aims at: skill against the best naive rule, and where the coverage of the 90 % range should lie."""
@@ -45,7 +48,10 @@ def scores_section(material: Material) -> Section:
         )
     ]
     blocks += [_pit(table, words), _by_origin(table, words), _by_series(table, words)]
-    blocks += [Paragraph(words("scores.misses")), *(Paragraph(line, "note") for line in misses(table, words))]
+    blocks += [
+        Paragraph(words("scores.misses")),
+        *(Paragraph(line, "note") for line in misses(table, material.catalog, words)),
+    ]
     return Section(
         "scores",
         words("scores.title"),
@@ -74,18 +80,21 @@ def _series(table: ScoreTable) -> dict[str, Score]:
     return dict(sorted(found.items(), key=lambda p: p[1].skill if np.isfinite(p[1].skill) else 1.0))
 
 
-def misses(table: ScoreTable, words: Words) -> list[str]:
+def misses(table: ScoreTable, catalog: Catalog, words: Words) -> list[str]:
     """The series with the worst forecasts, each in a sentence: which way, and how far off the largest miss was."""
     told: list[str] = []
+    units = {o.series: o.unit for o in catalog.observations}
     for name, score in _series(table).items():
         bad = score.count >= LEAST and (score.skill < 0 or score.coverage_90 < GOAL["low"])
         if bad and len(told) < TOLD:
             rows = table.of((name,))
             worst = max(rows, key=_distance)
             way = "above" if float(worst["value"]) > float(worst["median"]) else "below"
+            whom = words.term("entity", str(worst["entity"])) if len({r["entity"] for r in rows}) > 1 else ""
             told.append(
                 words(
                     f"scores.told_{way}", series=words.term("series", name), **_facts(score), as_of=worst["as_of"],
+                    whom=words("scores.whom", entity=whom) if whom else "", unit=words.term("unit", units[name]),
                     period=f"{worst['period_start']} – {worst['period_end']}", value=_number(worst["value"]),
                     median=_number(worst["median"]), low=_number(worst["p05"]), top=_number(worst["p95"]),
                 )
@@ -125,8 +134,12 @@ def _by_origin(table: ScoreTable, words: Words) -> Table:
 
 
 def _by_series(table: ScoreTable, words: Words) -> Table:
-    rows = [_row(words.term("series", name), score) for name, score in _series(table).items()]
-    return Table(words("scores.by_series"), _columns("series", words), rows)
+    sizeless = {o.series for o in observables() if error_kind(o) == "unit"}
+    rows = [
+        _row(words.term("series", name), score) | ({"bias": ""} if name in sizeless else {})
+        for name, score in _series(table).items()
+    ]
+    return Table(words("scores.by_series"), _columns("series", words), rows, words("scores.by_series_note"))
 
 
 def _pit(table: ScoreTable, words: Words) -> Figure:

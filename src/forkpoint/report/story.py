@@ -61,7 +61,7 @@ def _cards(words: Words) -> list[Panel]:
         return np.asarray(vendor("nvidia")(values) + np.asarray(values["small_cards"]))
 
     others = tuple(v for v in CHINESE if v != "huawei")
-    every = Curve(words("story.all_cards"), label("china_cards"), SERIES[7], ("cards",), 1e-3)
+    every = Curve(words("story.all_cards"), label("china_cards"), SERIES[7], ("cards",), 1e-6)
     vendors = [
         Curve(words.term("vendor", "nvidia"), nvidia, SERIES[2], (), 1e-3),
         Curve(words.term("vendor", "huawei"), vendor("huawei"), SERIES[1], ("huawei_cards",), 1e-3),
@@ -105,7 +105,7 @@ def _shares(words: Words) -> list[Curve]:
 
 def _compute(words: Words) -> list[Curve]:
     return [
-        Curve(words.term("region", r), label("usable_compute", region=r), SERIES[i], (), 1e-3)
+        Curve(words.term("region", r), label("usable_compute", region=r), SERIES[i], (), 1e-6)
         for i, r in enumerate(labels("region"))
     ]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from forkpoint.catalog import Catalog
-from forkpoint.report.figures import COLOURS, band
+from forkpoint.report.figures import COLOURS, band, plain_numbers
 from forkpoint.report.material import Draws, Floats, quantiles
 from forkpoint.report.words import Words
 from forkpoint.world.observables import Observable, matched, observables, year
@@ -56,6 +56,7 @@ def draw_panel(axes: Any, panel: Panel, draws: Draws, catalog: Catalog, words: W
         axes.set_ylim(panel.least, None)
     else:
         axes.set_ylim(0, 100 if panel.percent else 1.08 * axes.get_ylim()[1])
+    plain_numbers(axes.yaxis)
     _mark_forecast(axes, words)
     handles = 2 if len(panel.curves) > 3 else len(panel.curves)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=handles, fontsize=8)

@@ -8,7 +8,7 @@ import numpy as np
 
 from forkpoint.catalog import Claim, Observation
 from forkpoint.report.content import Block, Figure, Paragraph, Section, Table
-from forkpoint.report.figures import COLOURS, SERIES, canvas, to_svg
+from forkpoint.report.figures import COLOURS, SERIES, canvas, plain_numbers, to_svg
 from forkpoint.report.material import Floats, Material, number, posterior_draws, spread, yearly
 from forkpoint.report.sparkline import sparkline
 from forkpoint.report.time_figures import forecast_start
@@ -238,6 +238,7 @@ def _picture(sweep: Sweep, words: Words) -> Figure:
             style = "-" if name in ("held", "free") else "--"
             left.plot(sweep.time, paths / 1e3, style, color=colour, label=words(f"verdict_page.{name}"))
         left.set_yscale("log")
+        plain_numbers(left.yaxis)
         left.set_ylim(0.3, None)
         left.set_title(words("verdict_page.axis"), loc="left", fontsize=9)
         left.set_xticks([2020, 2025, 2030, 2035], ["2020", "2025", "2030", "2035"])
