@@ -77,7 +77,7 @@ class Item:
 
 def find_items(chip: str, sku: str = "", segment: str | None = None) -> list[Item]:
     """Every item that ``chip`` (with ``sku``) can mean, rivals included. Raises UnknownName, AmbiguousName."""
-    stacks = _memory_stack(chip)
+    stacks = _memory_stack(chip, sku)
     if stacks:
         return stacks
     mark, inside = _system(chip)
@@ -294,24 +294,23 @@ def _system(name: str) -> tuple[str, str]:
     return "", name
 
 
-def _memory_stack(name: str) -> list[Item]:
+def _memory_stack(name: str, sku: str = "") -> list[Item]:
     """The standalone memory stacks that a name can mean; none where the name is no memory."""
     if not re.match(
         r"((standalone|samsung|sk ?hynix|micron|cxmt|\d+[- ]?hi(gh)?)[ -])*hbm", name.strip(), re.IGNORECASE
     ):
         return []
     known = catalog()
-    text = re.sub(r"(?i)\b(stack|standalone|memory)\b", " ", name)
-    try:
-        stacks = [known.hbm_stack(text)]
-    except InputError:
-        stacks = known.hbm_stack_candidates(text)
     generation = re.search(r"(?i)hbm\d?e?", name)
-    if not stacks and generation:
-        stacks = known.hbm_stack_candidates(generation[0])
-    if not stacks:
-        raise UnknownName("memory stack", name, [s.name for s in known.hbm_stacks.values()])
-    return [_stack_item(s) for s in stacks]
+    for text in (f"{name} {sku}", name, generation[0] if generation else name):
+        plain = re.sub(r"(?i)\b(stack|standalone|memory)\b", " ", text)
+        try:
+            stacks = [known.hbm_stack(plain)]
+        except InputError:
+            stacks = known.hbm_stack_candidates(plain)
+        if stacks:
+            return [_stack_item(s) for s in stacks]
+    raise UnknownName("memory stack", name, [s.name for s in known.hbm_stacks.values()])
 
 
 def _stack_item(stack: HbmStack) -> Item:
