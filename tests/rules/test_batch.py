@@ -36,6 +36,14 @@ def test_a_chip_by_its_figures(tmp_path: Path) -> None:
     assert answers(tmp_path, text) == [("3A090.a", "yes"), ("not_3A090", "no")]
 
 
+def test_the_catalogue_comes_before_the_figures_of_a_row(tmp_path: Path) -> None:
+    file = tmp_path / "cases.csv"
+    file.write_text("chip,to,on,tpp,vendor\nH20,CN,2025-05-01,9000,\nH20,CN,2025-05-01,,NVIDIA\n", encoding="utf-8")
+    findings, told = check_cases(read_cases(file), "cases.csv")
+    assert [f.licence_source for f in findings] == ["letter", "letter"]
+    assert told == ["cases.csv: row 1 (1): 'H20' is in the catalogue, whose figures count, not the row's"]
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [

@@ -84,32 +84,37 @@ def _case(row: Mapping[str | None, object], number: int) -> dict[str, str]:
 def check_cases(
     cases: list[dict[str, str]], name: str, law: Law | None = None, **words: object
 ) -> tuple[list[Finding], list[str]]:
-    """The finding of every case, and what to tell about chips that the catalogue does not have.
+    """The finding of every case, and what to tell of chips: not in the catalogue, or there with figures of its own.
 
-    Nothing is known of such a chip, so its answer is ``indeterminate`` where figures decide. Any other wrong cell
-    raises InputError that names file, row and cell.
+    A chip that the catalogue has is answered by the catalogue, another by the figures of its row; of one without any
+    nothing is known, so its answer is ``indeterminate`` where figures decide. Any other wrong cell raises InputError
+    that names file, row and cell.
     """
-    findings, unknown = [], []
+    findings, told = [], []
     for number, case in enumerate(cases, start=1):
-        item: str | Item = case["chip"]
-        figures = {c: _figure(case, c, number, name) for c in OWN_FIGURES if case.get(c)}
-        if not (item or figures):
-            raise DataError(name, number, "chip", "", "the name of a chip")
         where = f"{name}: row {number}"
+        label = f"{where} ({case['case_id']})"
+        figures = {c: _figure(case, c, number, name) for c in OWN_FIGURES if case.get(c)}
+        described = any(map(is_quantity, figures))
+        if not (case["chip"] or described):
+            raise DataError(name, number, "chip", "", "the name of a chip")
         try:
             segment = segment_of(case["segment"])
         except UnknownName as error:
-            raise InputError(f"{where} ({case['case_id']}): {error}") from error
-        if figures:
-            item = own_item({"name": item or case["case_id"], **figures}, where, segment)
+            raise InputError(f"{label}: {error}") from error
+        item: str | Item = case["chip"]
         try:
-            if isinstance(item, str):
-                find_items(item, case["sku"])
-        except UnknownName as error:
-            item = unknown_item(case["chip"], segment)
-            unknown.append(f"{where} ({case['case_id']}): {error}; answered without any figure")
+            find_items(case["chip"], case["sku"])
+            if described:
+                told.append(f"{label}: '{item}' is in the catalogue, whose figures count, not the row's")
+        except InputError as error:
+            if described:
+                item = own_item({"name": item or case["case_id"], **figures}, where, segment)
+            elif isinstance(error, UnknownName):
+                item = unknown_item(case["chip"], segment)
+                told.append(f"{label}: {error}; answered without any figure")
         findings.append(_check_case(case, item, number, name, law, words))
-    return findings, unknown
+    return findings, told
 
 
 def _figure(case: Mapping[str, str], column: str, number: int, name: str) -> object:
