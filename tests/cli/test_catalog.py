@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 
 from forkpoint.catalog import DATA, catalog
 from forkpoint.cli import forkpoint
+from forkpoint.cli.catalog import _claim_row
 from forkpoint.errors import ForkpointError
 
 
@@ -162,3 +164,19 @@ def test_an_error_on_the_real_command_line_is_one_line_and_exit_2():
         "forkpoint: no accelerator, system or HBM stack is called 'H2O'; did you mean H20? "
         "'forkpoint chips' lists accelerators\n"
     )
+
+
+def test_a_claim_is_shown_in_full_with_its_sources():
+    claim = next(c for c in catalog().claims if c.claim_id == "F06")
+    shown = " ".join(run("claims", "f06").split())
+    assert all(url in shown.replace(" ", "") for url in claim.evidence_urls)
+    assert claim.notes in shown
+    assert [c["claim_id"] for c in json.loads(run("claims", "F14", "F06", "--json"))] == ["F06", "F14"]
+    assert {c["claim_id"] for c in json.loads(run("claims", "R&D", "--json"))} >= {"C12", "F41"}
+
+
+def test_a_claim_says_no_kind_of_statement_as_a_unit():
+    """``largest`` in ``rank`` and ``saturated`` in ``status`` are cells of the file, not English."""
+    told = [_claim_row(c)["claim"] for c in catalog().claims]
+    assert not [t for t in told if re.search(r" (rank|status|order|size|direction|quote|share)$", t)]
+    assert any(t.endswith(" 20 percent") for t in told)

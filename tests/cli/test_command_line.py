@@ -8,6 +8,7 @@ import json
 import math
 import os
 import re
+import shlex
 import sys
 
 import click
@@ -100,6 +101,22 @@ def test_every_help_has_examples_that_name_the_command(verb):
     assert shown.exit_code == 0
     assert re.search(rf"Examples?:\s+forkpoint {verb}\b", shown.output)
     assert max(map(len, shown.output.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_every_example_of_a_help_can_be_pasted(verb):
+    """Options and arguments exist, and what follows the command is a comment to the shell too."""
+    group = click.Context(forkpoint)
+    command = forkpoint.get_command(group, verb)
+    lines = re.sub(r" \\\n\s*", " ", command.epilog or "").splitlines()
+    for line in (one.strip() for one in lines if one.strip().startswith("forkpoint ")):
+        words = shlex.split(line.partition(" > ")[0], comments=True)[2:]
+        if isinstance(command, click.Group):
+            assert words[0] in command.commands
+            continue
+        left = command.make_parser(click.Context(command)).parse_args(words)[1]
+        assert not left, line
+        assert not re.search(r"\S {2,}[^#\s]", line), line
 
 
 def test_machine_output_is_plain():

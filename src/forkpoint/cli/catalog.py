@@ -183,28 +183,48 @@ def events(
     epilog="""\b
 Examples:
   forkpoint claims --verdict contradicted
+  forkpoint claims F06                     # one in full: evidence, notes, sources
+  forkpoint claims research                # those that speak of it
   forkpoint claims --type causal
   forkpoint claims --json"""
 )
+@click.argument("text", nargs=-1)
 @click.option("--verdict", metavar="WORD", help="supported, partly, contradicted, unverifiable or opinion.")
 @click.option("--type", "kind", metavar="KIND", help="fact, quote, opinion or causal.")
 @catalog_option
 @machine_options
-def claims(verdict: str | None, kind: str | None, as_json: bool, as_csv: bool) -> None:
-    """The article's claims: what it states, the verdict of the evidence, the better value."""
+def claims(text: tuple[str, ...], verdict: str | None, kind: str | None, as_json: bool, as_csv: bool) -> None:
+    """The article's claims: what it states, the verdict of the evidence, what the evidence says. TEXT: ids, or
+    words of the claim."""
     from forkpoint.catalog import catalog
     from forkpoint.catalog.select import select_claims
+    from forkpoint.errors import UnknownName
 
     known = catalog()
     found = select_claims(known.claims, verdict=verdict, kind=kind)
+    if named := {c.claim_id for c in known.claims} & {word.upper() for word in text}:
+        found = [c for c in found if c.claim_id in named]
+    else:
+        found = [c for c in found if " ".join(text).lower() in _claim_row(c)["claim"].lower()]
+    if text and not found:
+        raise UnknownName("claim", " ".join(text), [c.claim_id for c in known.claims])
     rows = [machine_row(c, as_csv=as_csv) if as_json or as_csv else _claim_row(c) for c in found]
     emit_table(
         rows,
         columns={"id": "id", "claim": "the article says", "verdict": "verdict", "better": "the evidence says"},
-        note=f"{len(rows)} of {len(known.claims)} claims. Evidence and notes: --json",
+        note=f"{len(rows)} of {len(known.claims)} claims. "
+        + (_evidence(found[0]) if len(found) == 1 else "One with notes and sources: forkpoint claims ID"),
         as_json=as_json,
         as_csv=as_csv,
     )
+
+
+def _evidence(claim: Claim) -> str:
+    """What stands behind a verdict: where the article says it, notes, and every source."""
+    lines = [f"Paragraph {claim.paragraph_no} of the article of {claim.date_of_claim}."]
+    lines += [f"Notes: {claim.notes}"] if claim.notes else []
+    lines += [f"Sources: {', '.join(claim.evidence_urls)}"] if claim.evidence_urls else ["No source speaks of it."]
+    return "\n".join(lines)
 
 
 def machine_row(record: Any, *, as_csv: bool) -> dict[str, Any]:
@@ -262,9 +282,15 @@ def _event_row(event: Event) -> dict[str, Any]:
     }
 
 
+_MEASURED = ("trillion USD", "percent", "products", "dimensions", "firms")
+"""Units of the claims that say something beside the value; the others name a kind of statement (rank, status)."""
+
+
 def _claim_row(claim: Claim) -> dict[str, Any]:
     if claim.type == "causal":
         says = f"{claim.cause} → {claim.effect} ({claim.sign}{', loop ' + claim.loop if claim.loop else ''})"
     else:
-        says = f"{claim.subject}: {claim.predicate} {claim.value or ''} {claim.unit or ''}".strip()
+        says = f"{claim.subject}: {claim.predicate}"
+        if any(sign.isdigit() for sign in claim.value or ""):  # a word repeats what the predicate says
+            says += f" {claim.value} {claim.unit if claim.unit in _MEASURED else ''}".rstrip()
     return {"id": claim.claim_id, "claim": says, "verdict": claim.verdict, "better": claim.better_value}

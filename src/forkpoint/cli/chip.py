@@ -25,8 +25,8 @@ Examples:
   forkpoint chip H20
   forkpoint chip "h20 141gb"
   forkpoint chip 昇腾910B
-  forkpoint chip "DGX H100"                          a system: what it holds
-  forkpoint chip HBM3E                               a memory stack
+  forkpoint chip "DGX H100"  # a system: what it holds
+  forkpoint chip HBM3E       # a memory stack
   forkpoint chip H800 --to CN --json"""
 )
 @click.argument("name", nargs=-1, required=True)

@@ -25,9 +25,9 @@ def data() -> None:
 @data.command(
     epilog="""\b
 Examples:
-  forkpoint data check                              ours
-  forkpoint data check my/accelerators.csv          one of yours (named as ours are)
-  forkpoint data check my/                          every catalogue file of a folder
+  forkpoint data check                      # ours
+  forkpoint data check my/accelerators.csv  # one of yours (named as ours are)
+  forkpoint data check my/                  # every catalogue file of a folder
 
 Exit: 0 all fine, 2 a wrong cell, row or file."""
 )

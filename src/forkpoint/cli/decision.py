@@ -13,10 +13,10 @@ from forkpoint.cli.output import console, emit_table, machine_options
 @click.command(
     epilog="""\b
 Examples:
-  forkpoint decide               scenarios by the ratio of usable compute in 2030
+  forkpoint decide  # scenarios by the ratio of usable compute in 2030
   forkpoint decide as-it-was full-embargo h20-with-15-percent --goal "max compute_ratio"
   forkpoint decide no-controls full-embargo --goal "domestic_share_units<=0.5" --at 2028
-  forkpoint decide full-embargo enforcement-crackdown --facts    facts worth knowing first"""
+  forkpoint decide full-embargo enforcement-crackdown --facts  # facts worth knowing first"""
 )
 @click.argument("policies", metavar="[SCENARIO]...", nargs=-1)
 @click.option("--goal", "goals", multiple=True, help="'max OUTPUT', 'min OUTPUT', 'OUTPUT>=NUMBER', 'OUTPUT<=NUMBER'.")

@@ -32,9 +32,9 @@ def _question(command: Callable[..., Any]) -> Callable[..., Any]:
     epilog="""\b
 Examples:
   forkpoint derive H100 --to CN --on 2023-12-01
-  forkpoint derive A100 --on 2022-11-10 --link-step 50   a fabric that loses whole links
+  forkpoint derive A100 --on 2022-11-10 --link-step 50  # a fabric that loses whole links
   forkpoint derive H100 --on 2024-02-01 --memory-up-to 4000
-  forkpoint derive --products                            every product made beside its derivation"""
+  forkpoint derive --products  # every product made beside its derivation"""
 )
 @click.argument("chip", required=False)
 @_question

@@ -14,7 +14,7 @@ from forkpoint.cli.output import console, emit_table, json_option, print_json
     epilog="""\b
 Examples:
   forkpoint discover h20-with-15-percent --versus as-it-was --less domestic_sales --at 2030
-      in which futures does a 15 % licence slow domestic chips by more than 5 %?
+      # in which futures does a 15 % licence slow domestic chips by more than 5 %?
   forkpoint discover as-it-was --event "domestic_share_units>=0.7" --at 2030
   forkpoint discover full-embargo --versus as-it-was --more "usable_compute[cn]" --by 0 --json"""
 )

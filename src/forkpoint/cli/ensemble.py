@@ -21,8 +21,8 @@ LINE_EVERY = 30.0
 @click.command(
     epilog="""\b
 Examples:
-  forkpoint ensemble as-it-was --draws 1000                    ranges, nothing kept
-  forkpoint ensemble as-it-was --draws 100000 --out runs       a Zarr store; goes on after a stop
+  forkpoint ensemble as-it-was --draws 1000               # ranges, nothing kept
+  forkpoint ensemble as-it-was --draws 100000 --out runs  # a Zarr store; goes on after a stop
   forkpoint ensemble as-it-was full-embargo --draws 1000000 --out s3://bucket/runs \\
     --cluster tcp://scheduler:8786
   forkpoint ensemble as-it-was --outputs usable_compute --outputs compute_ratio --posterior prior"""

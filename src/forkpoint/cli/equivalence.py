@@ -18,7 +18,7 @@ _JOBS = ("train", "prefill", "decode", "serve")
 Examples:
   forkpoint compare H20 910C H200 --with H100 --model deepseek-v3 --job serve
   forkpoint compare 910B3 --with A100 --model ./config.json --tpot 100
-  forkpoint compare --with H100                 every data-centre chip on the reference models
+  forkpoint compare --with H100  # every data-centre chip on the reference models
 
 A count of 3 says that three of the chip do what one of the other does. docs/inference.md has the formulas."""
 )

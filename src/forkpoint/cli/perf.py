@@ -190,7 +190,7 @@ Examples:
   forkpoint plan --model deepseek-v3 --chip H800 --chips 2048 --precision fp8 --csv
   forkpoint plan --model llama-3.1-405b --chip 910C --chips 8192 --pareto
   forkpoint plan --model llama-3.1-70b --chip H100 --chips 64..1024 --batch 1024
-      the front of time, memory, chips and cost over 64, 128, 256, 512 and 1,024 chips"""
+      # the front of time, memory, chips and cost over 64, 128, 256, 512 and 1,024 chips"""
 )
 @click.option("--model", required=True, help="A model by name, or a config.json.")
 @click.option("--chip", required=True, help="An accelerator, as you would type it.")
@@ -267,8 +267,8 @@ def _search_note(found: SearchResult, front: bool, shown: int) -> str:
     name="fit-perf",
     epilog="""\b
 Examples:
-  forkpoint fit-perf --part train                  fit, cross-validate by source, print
-  forkpoint fit-perf --part all --write            and put values and ranges into the files""",
+  forkpoint fit-perf --part train        # fit, cross-validate by source, print
+  forkpoint fit-perf --part all --write  # and put values and ranges into the files""",
 )
 @click.option("--part", type=click.Choice(["train", "infer", "all"]), default="all", show_default=True)
 @click.option("--write", is_flag=True, help="Write values and ranges into the shipped parameter files.")

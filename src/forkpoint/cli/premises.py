@@ -13,7 +13,7 @@ from forkpoint.cli.output import console, emit_table, machine_options, print_jso
 @click.command(
     epilog="""\b
 Examples:
-  forkpoint premises             every camp's answer to three questions for 2030
+  forkpoint premises  # every camp's answer to three questions for 2030
   forkpoint premises article semianalysis --on domestic_share_units --at 2030
   forkpoint premises --on lab_strength --at 2028 --csv"""
 )

@@ -14,10 +14,10 @@ from forkpoint.cli.output import console
 @click.command(
     epilog="""\b
 Examples:
-  forkpoint report                       out/report.html, in English, the law as of today
-  forkpoint report --lang zh --out zh    the same in Simplified Chinese
-  forkpoint report --on 2025-04-10       the law as on that day
-  forkpoint report --draws 400           smoother bands, more minutes
+  forkpoint report                     # out/report.html, in English, the law as of today
+  forkpoint report --lang zh --out zh  # the same in Simplified Chinese
+  forkpoint report --on 2025-04-10     # the law as on that day
+  forkpoint report --draws 400         # smoother bands, more minutes
 
 A chapter that cannot be made (a part is not installed, a run failed) says so in its place; the exit code is then 1."""
 )

@@ -19,9 +19,9 @@ _FIRST_YEAR = 2019
 @click.command(
     epilog="""\b
 Examples:
-  forkpoint calibrate                               what the data known on 2025-11-01 say
-  forkpoint calibrate --as-of 2024-09-30 --out fit  write posterior and fitted set to a folder
-  forkpoint calibrate --method nuts --out fit       sample the posterior, some minutes"""
+  forkpoint calibrate                               # what the data known on 2025-11-01 say
+  forkpoint calibrate --as-of 2024-09-30 --out fit  # write posterior and fitted set to a folder
+  forkpoint calibrate --method nuts --out fit       # sample the posterior, some minutes"""
 )
 @click.option("--as-of", type=_DAY, default=_CUTOFF, show_default=True, help="Only what was published by this day.")
 @click.option(
@@ -99,8 +99,8 @@ def calibrate(
 @click.command(
     epilog="""\b
 Examples:
-  forkpoint hindcast                 error of every series of the world, 2019 to 2025-11-01
-  forkpoint hindcast --rows --csv    every figure beside the model's"""
+  forkpoint hindcast               # error of every series of the world, 2019 to 2025-11-01
+  forkpoint hindcast --rows --csv  # every figure beside the model's"""
 )
 @click.option("--as-of", type=_DAY, default=_CUTOFF, show_default=True, help="Run up to this day.")
 @click.option("--reference", is_flag=True, help="Reference values of the parameters instead of the fitted ones.")
@@ -142,9 +142,9 @@ def hindcast(as_of: dt.datetime, reference: bool, rows: bool, as_json: bool, as_
 @click.command(
     epilog="""\b
 Examples:
-  forkpoint score --as-of 2024-09-30               our own observations that came later
-  forkpoint score later.csv --as-of 2025-10-31     a file in the schema of observations.csv
-  forkpoint score --rolling --out scores.csv       five days, one table"""
+  forkpoint score --as-of 2024-09-30            # our own observations that came later
+  forkpoint score later.csv --as-of 2025-10-31  # a file in the schema of observations.csv
+  forkpoint score --rolling --out scores.csv    # five days, one table"""
 )
 @click.argument("observations", required=False, type=click.Path(path_type=Path))
 @click.option("--as-of", type=_DAY, default="2025-10-31", show_default=True, help="The forecaster's day.")

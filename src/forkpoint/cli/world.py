@@ -182,8 +182,8 @@ def explain(variable: str, name: str, versus: str | None, date: str, turned: tup
 Examples:
   forkpoint loops
   forkpoint loops --on domestic_share_units --at 2025Q2
-  forkpoint loops --draws 200                                how likely each is the strongest
-  forkpoint loops --draws 200 --scenario full-embargo --csv  the same for every quarter"""
+  forkpoint loops --draws 200                                # how likely each is the strongest
+  forkpoint loops --draws 200 --scenario full-embargo --csv  # the same for every quarter"""
 )
 @scenario_option
 @click.option("--on", "variable", help="Switch each loop off and say how far this variable moves.")
