@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 import json
 import subprocess
@@ -14,6 +15,7 @@ from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from forkpoint.cli.design import headroom
 from forkpoint.cli.law import check, diff, matrix, timeline
 from forkpoint.errors import ForkpointError, InputError
 
@@ -248,3 +250,10 @@ def test_a_check_imports_nothing_heavy() -> None:
     )
     out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert out.splitlines()[-1] == "[]"
+
+
+def test_headroom_says_of_what_where_and_when() -> None:
+    shown = run(headroom, "H20", "--on", "2025-04-10").output
+    assert "H20 → CN on 2025-04-10" in shown
+    today = run(headroom, "H20").output
+    assert f"on {dt.date.today().isoformat()}" in today

@@ -169,6 +169,27 @@ def test_an_ensemble_on_the_terminal_and_for_machines() -> None:
     assert 0.0 <= float(late["p_above"]) + float(late["p_below"]) <= 1.0
 
 
+def test_an_ensemble_and_a_run_tell_one_quantity_in_one_unit() -> None:
+    """Billions and per cent as in ``forkpoint run``, no exponents; what no draw moves is a plain nought."""
+    words = ("as-it-was", "full-embargo", "--outputs", "nvidia_china_revenue", "--outputs", "domestic_share_units")
+    shown = run("ensemble", *words, "--draws", 20, "--to", 2027).output
+    assert re.search(r"nvidia_china_revenue +bn USD/year +\d", shown)
+    assert re.search(r"domestic_share_units +% +\d", shown)
+    assert not re.search(r"\de[+-]\d|\(0…0\)", shown)
+
+
+def test_a_run_says_that_it_has_no_range_and_where_ranges_are() -> None:
+    shown = " ".join(run("run", "as-it-was", "full-embargo", "--to", 2027).output.split())
+    assert "no range" in shown
+    assert "forkpoint ensemble as-it-was full-embargo" in shown
+
+
+def test_an_explanation_beside_another_scenario_stands_where_they_differ() -> None:
+    told = json.loads(run("explain", "domestic_share_units", "--versus", "full-embargo", "--json").stdout)
+    assert "2030Q1" in told["name"]
+    assert not told["children"][-1]["outcome"].startswith("+0.0%")
+
+
 def test_the_last_year_is_shown_also_where_it_is_early() -> None:
     shown = run("ensemble", "--draws", 5, "--outputs", "compute_ratio", "--to", 2021).output
     assert re.search(r"output +unit +2021", shown)

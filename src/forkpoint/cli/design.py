@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,17 @@ from forkpoint.errors import InputError
 def _question(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that both commands share."""
     for option in (
-        click.option("--to", default="CN", show_default=True, help="Destination."),
-        click.option("--on", default="today", show_default=True, help="Day of the law, YYYY-MM-DD."),
-        click.option("--known", default=None, help="Law as published by this day."),
-        click.option("--hq", default=None, help="The buyer's headquarters (the destination)."),
-        click.option("--segment", default=None, help="datacenter, workstation or consumer (the vendor's fact)."),
-        click.option("--specs", type=click.Path(path_type=Path), default=None, help="A chip of your own (YAML)."),
         click.option("--reform", metavar="FILE", help="What-if: a YAML file that changes, adds or ends clauses."),
-    ):
+        click.option("--known", metavar="DATE", help="Answer by what was public on this day."),
+        click.option("--segment", metavar="KIND", help="datacenter, workstation or consumer, as the seller has it."),
+        click.option("--hq", metavar="COUNTRY", help="End user's headquarters; the destination if not given."),
+        click.option("--to", default="CN", show_default=True, metavar="COUNTRY", help="Destination, code or name."),
+        click.option(
+            "--specs", metavar="FILE", type=click.Path(path_type=Path),
+            help="A YAML file with the figures of a chip of your own.",
+        ),
+        click.option("--on", default="today", metavar="DATE", help="Day of the question; today if not given."),
+    ):  # fmt: skip
         command = option(command)
     return command
 
@@ -115,7 +119,9 @@ def headroom(
     shown = [{**r, "margin": f"{r['margin']:+.1%}"} for r in rows] if not (as_json or as_csv) else rows
     columns = {"margin": "margin", "met": "met", "clause": "line", "quantities": "the chip has", "grade": "grade"}
     note = "positive: short of the line; negative: beyond it. Lines that an unknown figure decides are left out."
-    emit_table(shown, columns=columns, note=note, as_json=as_json, as_csv=as_csv)
+    day = dt.date.today().isoformat() if words["on"] == "today" else words["on"]
+    title = f"{chip or specs} → {words['to']} on {day}: distance from every line of the law"
+    emit_table(shown, columns=columns, title=title, note=note, as_json=as_json, as_csv=as_csv)
 
 
 def _chip(chip: str | None, specs: Path | None, segment: str | None) -> Any:

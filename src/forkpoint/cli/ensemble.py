@@ -93,12 +93,20 @@ def _print(found: Any, ranges: list[dict[str, Any]], differences: list[dict[str,
 
 
 def _wide(rows: list[dict[str, Any]], years: list[int]) -> list[dict[str, Any]]:
+    """A line an output, a column a year; in the unit of ``forkpoint run`` where that shows the output too."""
+    from forkpoint.report.material import number
+    from forkpoint.uncertainty.outputs import headline_output
+    from forkpoint.world.results import headline
+
+    scale = {headline_output(r).name: (float(r["factor"]), r["unit"]) for r in headline()}
     table: dict[str, dict[str, Any]] = {}
     for row in rows:
         if row["time"] in years:
-            line = table.setdefault(row["output"], {"output": row["output"], "unit": unit_words(row["unit"])})
-            text = f"{row['p50']:.3g} ({row['p05']:.3g} … {row['p95']:.3g})"
-            line[f"{row['time']:.0f}"] = text + (f" ↑{row['p_above']:.0%}" if "p_above" in row else "")
+            factor, unit = scale.get(row["output"], (1.0, unit_words(row["unit"])))
+            line = table.setdefault(row["output"], {"output": row["output"], "unit": unit})
+            middle, low, high = (number(factor * row[p]) for p in ("p50", "p05", "p95"))
+            text = middle if low == middle == high else f"{middle} ({low}…{high})"
+            line[f"{row['time']:.0f}"] = text + (f" ↑{row['p_above']:.0%}" if "p_above" in row and text != "0" else "")
     return list(table.values())
 
 

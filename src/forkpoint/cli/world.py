@@ -8,7 +8,16 @@ from typing import Any
 import click
 
 from forkpoint.cli.futures import draws_options, scenario_option
-from forkpoint.cli.output import emit_step, emit_table, json_option, machine_options, print_json, to_csv, unit_words
+from forkpoint.cli.output import (
+    console,
+    emit_step,
+    emit_table,
+    json_option,
+    machine_options,
+    print_json,
+    to_csv,
+    unit_words,
+)
 
 _CELL = 40
 """Characters of a cell that would otherwise push the others off the screen."""
@@ -73,6 +82,12 @@ def run(
         years = [y for y in HEADLINE if int(y) <= to]
         columns = {"quantity": "", "unit": "unit", **{y: y for y in years}}
         emit_table(results.summary(one, years), columns=columns, title=one.scenario.title, note=one.scenario.question)
+    words = " ".join(one.scenario.name for one in runs)
+    console().print(
+        f"One run at the {'prior' if prior else 'fitted'} central values, no range; medians with ranges, and how sure "
+        f"a difference is: forkpoint ensemble {words}",
+        style="dim",
+    )
     if len(runs) > 1:
         emit_table(results.partings(runs), title="Where they part (first quarter that differs by more than 5 %)")
 
@@ -163,14 +178,18 @@ Examples:
 @click.argument("variable")
 @scenario_option
 @click.option("--versus", help="Another scenario to lay beside it.")
-@click.option("--at", "date", default="2025Q2", show_default=True, help="Quarter at which inputs are shown.")
+@click.option("--at", "date", help="Quarter that is explained.  [default: 2025Q2; 2030Q1 with --versus]")
 @click.option("--lever", "turned", multiple=True, metavar="NAME=VALUE[@DATE]", help="Turn a lever, from a date on.")
 @json_option
-def explain(variable: str, name: str, versus: str | None, date: str, turned: tuple[str, ...], as_json: bool) -> None:
+def explain(
+    variable: str, name: str, versus: str | None, date: str | None, turned: tuple[str, ...], as_json: bool
+) -> None:
     """Why a variable is what it is: its equation, its inputs with values and sources, the loops through it."""
     from forkpoint.world.explain import explain as explain_variable
 
-    step = explain_variable(variable, name, versus=versus, at=date, levers=turned)
+    # scenarios part after the past: what is laid beside another one is explained where they differ
+    quarter = date or ("2030Q1" if versus else "2025Q2")
+    step = explain_variable(variable, name, versus=versus, at=quarter, levers=turned)
     if as_json:
         print_json(step.to_dict())
         return
@@ -217,7 +236,8 @@ def _strongest(name: str, draws: int, posterior: str, seed: int, *, as_json: boo
     from forkpoint.uncertainty.loop_draws import SPANS, loop_draws
     from forkpoint.world.loops import named_loops
 
-    found = loop_draws(name, draws, posterior, seed)
+    with console().status(f"{draws} draws of {name}"):
+        found = loop_draws(name, draws, posterior, seed)
     if as_json or as_csv:
         emit_table(found.rows(), as_json=as_json, as_csv=as_csv)
         return
