@@ -163,7 +163,7 @@ def _check_cases(path: str, out: str | None, law: Law, options: dict[str, Any], 
     cases = read_cases(path)
     words = question_words(options)
     shared = {k: words[k] for k in ("known", "certified", "switches") if words.get(k) is not None}
-    findings, told = check_cases(cases, path, law, **shared)
+    findings, told = check_cases(cases, path, law, explain=as_json, **shared)
     for line in told:
         click.echo(f"forkpoint: {line}", err=True)
     rows = [result_row(case, finding) for case, finding in zip(cases, findings, strict=True)]

@@ -8,13 +8,13 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from forkpoint.errors import DataError, ForkpointError, InputError, UnknownName
+from forkpoint.errors import DataError, InputError, UnknownName
 from forkpoint.files import read_text
-from forkpoint.rules.clauses import Law
-from forkpoint.rules.evaluate import check
+from forkpoint.rules.clauses import Law, law
+from forkpoint.rules.evaluate import evaluate
 from forkpoint.rules.finding import Finding
-from forkpoint.rules.items import OWN_FIGURES, Item, find_items, is_quantity, own_item, unknown_item
-from forkpoint.rules.question import segment_of
+from forkpoint.rules.items import OWN_FIGURES, find_items, is_quantity, own_item, unknown_item
+from forkpoint.rules.question import Question, ask, segment_of
 
 COLUMNS = (
     "case_id",
@@ -82,13 +82,13 @@ def _case(row: Mapping[str | None, object], number: int) -> dict[str, str]:
 
 
 def check_cases(
-    cases: list[dict[str, str]], name: str, law: Law | None = None, **words: object
+    cases: list[dict[str, str]], name: str, of: Law | None = None, *, explain: bool = True, **words: object
 ) -> tuple[list[Finding], list[str]]:
     """The finding of every case, and what to tell of chips: not in the catalogue, or there with figures of its own.
 
     A chip that the catalogue has is answered by the catalogue, another by the figures of its row; of one without any
     nothing is known, so its answer is ``indeterminate`` where figures decide. Any other wrong cell raises InputError
-    that names file, row and cell.
+    that names file, row and cell. ``words`` are those of :func:`forkpoint.rules.question.ask`, the same for every case.
     """
     findings, told = [], []
     for number, case in enumerate(cases, start=1):
@@ -99,21 +99,20 @@ def check_cases(
         if not (case["chip"] or described):
             raise DataError(name, number, "chip", "", "the name of a chip")
         try:
-            segment = segment_of(case["segment"])
-        except UnknownName as error:
-            raise InputError(f"{label}: {error}") from error
-        item: str | Item = case["chip"]
-        try:
-            find_items(case["chip"], case["sku"])
-            if described:
-                told.append(f"{label}: '{item}' is in the catalogue, whose figures count, not the row's")
+            question, segment = _question(case, words), segment_of(case["segment"])
         except InputError as error:
+            raise InputError(f"{label}: {error}") from error
+        try:
+            items = find_items(case["chip"], case["sku"], segment)
             if described:
-                item = own_item({"name": item or case["case_id"], **figures}, where, segment)
-            elif isinstance(error, UnknownName):
-                item = unknown_item(case["chip"], segment)
+                told.append(f"{label}: '{case['chip']}' is in the catalogue, whose figures count, not the row's")
+        except UnknownName as error:
+            if described:
+                items = [own_item({"name": case["chip"] or case["case_id"], **figures}, where, segment)]
+            else:
+                items = [unknown_item(case["chip"], segment)]
                 told.append(f"{label}: {error}; answered without any figure")
-        findings.append(_check_case(case, item, number, name, law, words))
+        findings.append(evaluate(items, question, of or law(), explain=explain))
     return findings, told
 
 
@@ -128,28 +127,16 @@ def _figure(case: Mapping[str, str], column: str, number: int, name: str) -> obj
         raise DataError(name, number, column, text, "yes or no" if column == "planar" else "a number") from None
 
 
-def _check_case(
-    case: Mapping[str, str], item: str | Item, number: int, name: str, law: Law | None, words: Mapping[str, object]
-) -> Finding:
-    try:
-        return check(
-            item,
-            sku=case["sku"],
-            segment=case["segment"] or None,
-            law_of=law,
-            to=case["destination"],
-            on=case["on_date"],
-            hq=case["end_user_hq"] or None,
-            end_user=case["end_user"] or None,
-            transaction=case["transaction"] or None,
-            purpose=case["purpose"] or None,
-            **words,  # type: ignore[arg-type]
-        )
-    except DataError:
-        raise
-    except ForkpointError as error:
-        label = f" ({case['case_id']})" if case["case_id"] else ""
-        raise InputError(f"{name}: row {number}{label}: {error}") from error
+def _question(case: Mapping[str, str], words: Mapping[str, object]) -> Question:
+    return ask(
+        to=case["destination"],
+        on=case["on_date"],
+        hq=case["end_user_hq"] or None,
+        end_user=case["end_user"] or None,
+        transaction=case["transaction"] or None,
+        purpose=case["purpose"] or None,
+        **words,  # type: ignore[arg-type]
+    )
 
 
 def result_row(case: Mapping[str, str], finding: Finding) -> dict[str, str]:
