@@ -315,3 +315,39 @@ def test_a_tpu_neither_throttles_nor_waits_for_its_host() -> None:
     wires = cluster.for_chip(tpu)
     still, waiting = (float(training_step(job, c, wires, plan, P).launch) for c in (tpu, hot))
     assert still == 0.0 < waiting
+
+
+def test_selective_recomputation_with_fused_attention_costs_little_and_keeps_less() -> None:
+    # arXiv 2412.19437, 3.2.3: norms and latent up-projections are computed again, their outputs not kept
+    job = TrainingJob(architectures.named("deepseek-v3"), 4096, 4096)
+    plans = [Plan(pp=16, dp=16, ep=8, recompute=r) for r in (0, 1, 2)]
+    none, selective, full = (float(training_step(job, A100, WIRES, plan, P).total()) for plan in plans)
+    assert none < selective < full
+    assert selective - none < (full - none) / 2
+    held = [float(training_memory(job, plan, P).activations) for plan in plans]
+    assert held[0] > held[1] > held[2]
+    counts = [job.hardware_flops(r) for r in (0, 1, 2)]
+    assert counts == sorted(counts)
+
+
+def test_experts_of_fixed_capacity_compute_their_padding() -> None:
+    tpu = machines.of_accelerator("google-tpu-v5p")
+    job = TrainingJob(architectures.named("mixtral-8x7b"), 4096, 512, capacity=1.0)
+    plan, wires = Plan(dp=64, ep=8, zero=0), cluster.for_chip(tpu)
+    even, padded = (float(training_step(replace(job, capacity=c), tpu, wires, plan, IDEAL).compute) for c in (1.0, 1.5))
+    experts = sum(w.active_parameters for w in job.arch.matmuls if w.part == "experts")
+    share = 2 * experts / job.arch.matmul_flops_per_token()
+    assert padded / even == pytest.approx(1 + share / 2, rel=0.001)
+
+
+@pytest.mark.parametrize("year", [2020.0, 2023.0])
+def test_gradients_of_several_micro_batches_are_added_through_memory(year: float) -> None:
+    # hidden behind multiplications since 2022; fully sharded gradients are reduced at once
+    chip, job = replace(A100, year=year), TrainingJob(GPT3, 2048, 64)
+    several, one, sharded = (
+        float(training_step(job, chip, WIRES, Plan(tp=8, dp=d, zero=z), P).memory) for d, z in ((8, 0), (64, 0), (8, 3))
+    )
+    added = several - sharded
+    weights = GPT3.parameters / 8 * 4 * P.accumulate_passes / (A100.bandwidth * P.stream_share)
+    assert added == pytest.approx(8 * weights * (1 - 1 / 8) if year < 2022 else 0.0, rel=0.01)
+    assert one * 8 == pytest.approx(sharded)

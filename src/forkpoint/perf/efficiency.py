@@ -101,12 +101,11 @@ def measured_chips(path: Path = FILE) -> frozenset[str]:
 
 
 def range_factor(chip: Chip) -> float:
-    """Widening of a prediction's range (assumption): 1 for a measured chip, 1.5 for an unmeasured one of a measured
-    platform, 2.5 for a platform that nobody has measured in public.
-    """
+    """Widening of a prediction's range: none for a measured chip, most for a platform that nobody has measured."""
     if chip.id in measured_chips():
         return 1.0
-    return 2.5 if chip.platform == "other" else 1.5
+    p = parameters()
+    return float(p.unknown_platform_range if chip.platform == "other" else p.unmeasured_chip_range)
 
 
 def clock_share(chip: Chip, p: Parameters) -> Any:

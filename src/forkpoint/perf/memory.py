@@ -15,7 +15,7 @@ import numpy as np
 from forkpoint.perf.efficiency import Parameters
 from forkpoint.perf.layers import TrainingJob
 from forkpoint.perf.parallelism import Plan
-from forkpoint.perf.training import ADAPTER_SHARE, local_parameters
+from forkpoint.perf.training import local_parameters, trained_share
 from forkpoint.perf.workload import Architecture
 
 NARROW = ("fp8", "mxfp8", "int8", "fp4", "nvfp4", "mxfp4")
@@ -47,7 +47,7 @@ def training_memory(job: TrainingJob, plan: Plan, p: Parameters) -> MemoryBytes:
     layer_share = np.ceil(arch.layers / (plan.pp * plan.vpp)) * plan.vpp / arch.layers
     working = whole / np.maximum(arch.layers * layer_share, 1.0) * 2.0
     copies_held = np.where(plan.schedule == 2, 2.0, 1.0)
-    trained = ADAPTER_SHARE if job.adapters else 1.0
+    trained = trained_share(job, p)
     held = np.where(plan.zero == 0, 4.0, p.gradient_bytes)
     tokens = plan.micro_batch * job.sequence / plan.cp
     return MemoryBytes(
@@ -64,6 +64,8 @@ def _activations(job: TrainingJob, plan: Plan, tokens: Any) -> Any:
     whole, cut, scores = activation_bytes(job)
     ranks = np.where(plan.sequence_parallel > 0, plan.tp, 1)
     kept = whole / ranks + cut / plan.tp
+    spared, spared_cut = light_bytes(job)
+    kept = kept - np.where(plan.recompute == 1, spared / ranks + spared_cut / plan.tp, 0.0)
     per_layer = kept + np.where(plan.recompute == 0, scores / plan.tp, 0.0)
     checkpoint = 2.0 * job.arch.hidden / ranks
     layers_held = in_flight(job, plan) * job.arch.layers
@@ -72,6 +74,23 @@ def _activations(job: TrainingJob, plan: Plan, tokens: Any) -> Any:
     return tokens * np.where(
         plan.recompute == 2, part * again + (1.0 - part) * per_layer * layers_held, per_layer * layers_held
     )
+
+
+def light_bytes(job: TrainingJob) -> tuple[float, float]:
+    """Bytes per token and layer that light recomputation does not keep: left whole by tensor parallelism, and cut.
+
+    Norms give back their outputs, gates their products, latent attention its up-projected queries, keys and values.
+    """
+    if not job.light_recompute:
+        return 0.0, 0.0
+    arch = job.arch
+    element = 1.0 if job.precision in NARROW else 2.0
+    widths = (f.layers * (f.shared_width + f.topk * f.width if f.experts else f.width) for f in arch.feed_forwards)
+    products = element * sum(widths)
+    queries = sum(m.layers * (m.heads * m.head_dim - m.q_rank) for m in arch.mixers if m.q_rank)
+    latent = (m for m in arch.mixers if m.kind == "latent")
+    keys = sum(m.layers * (m.heads * (m.head_dim + m.v_dim) - m.kv_rank - m.rope) for m in latent)
+    return 2.0 * element * arch.hidden, (products + 2.0 * (queries + keys)) / arch.layers
 
 
 def in_flight(job: TrainingJob, plan: Plan) -> Any:

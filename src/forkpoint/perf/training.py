@@ -19,13 +19,6 @@ from forkpoint.perf.layers import LayerSeconds, TrainingJob, hidden_traffic, lay
 from forkpoint.perf.parallelism import Plan
 from forkpoint.perf.workload import Architecture
 
-ADAPTER_SHARE = 0.02
-"""Trained share of parameters with low-rank adapters (assumption: rank 16 to 64 on all matrices)."""
-
-
-HOST_CHIPS = 8
-"""Chips that share a host, and with it most of their jitter (assumption: the usual server)."""
-
 
 class StepSeconds(NamedTuple):
     """Seconds of a training step by what bounds them; each may be an array over plans."""
@@ -63,14 +56,16 @@ def assemble(
     stage, logits = stage_share(arch, plan, layers)
     once = [(f + b) * stage for f, b in zip(forward, backward, strict=True)]
     once[0] = once[0] + logits
+    adding = _accumulation(job, chip, plan, p, count)
+    once[2] = once[2] + adding
     transfer = _transfer(job, cluster, plan, p)
     busy = sum(once) + transfer
-    bubble = _bubble(plan, forward.total() * stage, backward.total() * stage + logits, once[0], transfer)
+    bubble = _bubble(plan, forward.total() * stage, backward.total() * stage + logits + adding, once[0], transfer)
     data = _data(job, chip, cluster, plan, p, busy, count)
     optimizer = _optimizer(job, chip, plan, p)
     parts = [part * count for part in once] + [transfer * count, bubble, data, optimizer]
     # Jitter averages out along a pipeline; the step waits for the slowest host of its data ranks.
-    hosts = np.maximum(plan.dp * plan.cp * np.minimum(plan.tp, HOST_CHIPS) / HOST_CHIPS, 1.0)
+    hosts = np.maximum(plan.dp * plan.cp * np.minimum(plan.tp, p.host_chips) / p.host_chips, 1.0)
     slow = p.straggler * np.log2(hosts) * sum(parts)
     return StepSeconds._make([*parts, slow])
 
@@ -103,6 +98,11 @@ def _bubble(plan: Plan, forward: Any, backward: Any, compute: Any, transfer: Any
     return np.where(plan.schedule == 0, plain, np.where(plan.schedule == 1, zero, dual))
 
 
+def trained_share(job: TrainingJob, p: Parameters) -> Any:
+    """Share of the parameters that have gradients and optimizer states."""
+    return p.adapter_share if job.adapters else 1.0
+
+
 def local_parameters(arch: Architecture, plan: Plan) -> tuple[Any, Any]:
     """Parameters of the fullest rank before any ZeRO sharding: those held by all data ranks, and routed experts."""
     chunks = plan.pp * plan.vpp
@@ -116,7 +116,7 @@ def local_parameters(arch: Architecture, plan: Plan) -> tuple[Any, Any]:
 
 def _data(job: TrainingJob, chip: Chip, cluster: Cluster, plan: Plan, p: Parameters, busy: Any, count: Any) -> Any:
     """Exposed seconds of reducing gradients and gathering parameters over data ranks."""
-    grads = ADAPTER_SHARE if job.adapters else 1.0
+    grads = trained_share(job, p)
     dense, experts = local_parameters(job.arch, plan)
     ranks = plan.dp * plan.cp
     copies = np.maximum(ranks * np.where(plan.ep > 1, plan.tp, 1) / plan.ep, 1.0)
@@ -129,7 +129,7 @@ def _data(job: TrainingJob, chip: Chip, cluster: Cluster, plan: Plan, p: Paramet
         far = network.all_gather(experts * bytes_each, cluster, copies, plan.ep, p, calls, one_card)
         return near + np.where(experts > 0, far, 0.0)
 
-    hidden = hidden_traffic(job, chip, p.data_overlap, 0.9)
+    hidden = hidden_traffic(job, chip, p.data_overlap, p.pipelined_data)
     exchange = np.where(plan.zero == 0, 2.0 * moved(wire, 8.0), moved(wire + 2.0 * grads, 16.0))
     exposed = np.maximum(exchange * (1.0 - hidden), exchange - busy)
     if not np.any(plan.zero == 3):
@@ -140,10 +140,24 @@ def _data(job: TrainingJob, chip: Chip, cluster: Cluster, plan: Plan, p: Paramet
     return np.where(plan.zero == 3, shard, exposed)
 
 
+def _accumulation(job: TrainingJob, chip: Chip, plan: Plan, p: Parameters, count: Any) -> Any:
+    """Seconds in which a micro-batch adds its weight gradients to those of the micro-batches before it.
+
+    Fully sharded gradients are reduced at once instead. Since 2022 (Hopper) persistent kernels write one tile while
+    they multiply the next.
+    """
+    if chip.year >= 2022:
+        return 0.0 * count
+    trained = sum(local_parameters(job.arch, plan)) * trained_share(job, p)
+    again = np.where(plan.zero == 3, 0.0, 1.0 - 1.0 / count)
+    width = 2.0 if job.precision == "fp16" else 4.0
+    return again * trained * width * p.accumulate_passes / stream_bandwidth(chip, p)
+
+
 def _optimizer(job: TrainingJob, chip: Chip, plan: Plan, p: Parameters) -> Any:
     """Seconds of the optimizer's pass over gradients, weights and moments."""
     dense, experts = local_parameters(job.arch, plan)
     ranks = plan.dp * plan.cp
     copies = np.maximum(ranks * np.where(plan.ep > 1, plan.tp, 1) / plan.ep, 1.0)
     held = np.where(plan.zero >= 1, dense / ranks + experts / copies, dense + experts)
-    return held * p.optimizer_bytes * (ADAPTER_SHARE if job.adapters else 1.0) / stream_bandwidth(chip, p)
+    return held * p.optimizer_bytes * trained_share(job, p) / stream_bandwidth(chip, p)

@@ -4,7 +4,7 @@ Columns that a source leaves empty are filled by rules that are the same for eve
 (adapters, slices, tokens per device, forced balance), else the best plan that a search finds, else an assumption
 named here. Conventions of metrics: ``tflops_per_chip`` under full recomputation counts executed FLOPs (SC21, eq. 3),
 otherwise model FLOPs; ``mfu`` counts model FLOPs, ``hfu`` executed ones; software from
-``CAUSAL_COUNT`` on counts each visible pair of tokens once.
+``causal_count`` on counts each visible pair of tokens once.
 """
 
 from __future__ import annotations
@@ -23,18 +23,6 @@ from forkpoint.perf.efficiency import Parameters
 from forkpoint.perf.layers import TrainingJob
 from forkpoint.perf.parallelism import RECOMPUTE, Plan
 from forkpoint.perf.training import StepSeconds, training_step
-
-TOKENS_PER_CHIP = 16384
-"""Tokens of a step per chip where a row states no batch (assumption)."""
-MEMORY_SLACK = 1.15
-"""A published run did fit: a plan is taken for possible up to this share of memory, the memory model's own error."""
-CHIPS = 1024
-"""Chips where a row states none (assumption)."""
-CAUSAL_COUNT = 2025.51
-"""Date of software from which frameworks count each visible pair of tokens once: MaxText since July 2025; the printed
-FLOP/s and tokens/s of Megatron-Bridge agree with it at all lengths. NeMo's formula counted the full matrix before (that
-it changed by then is an assumption). A row that states no date is of the middle of its year.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +51,19 @@ class TrainingCase:
             if self.tokens_trained is None:
                 raise InputError(f"{self.row.id}: the notes do not say how many tokens were trained")
             return self.tokens_trained * self.chips / rate / 3600.0 / p.goodput
-        flops = self._flops()
+        flops = self._flops(p)
         if metric == "tflops_per_chip":
             return flops / seconds / self.chips / 1e12
         if metric in ("mfu", "hfu"):
             return 100.0 * flops / seconds / self.chips / self.chip.peak(self.job.precision)
         raise InputError(f"{self.row.id}: a training row cannot have the metric '{metric}'")
 
-    def _flops(self) -> float:
+    def _flops(self, p: Parameters) -> float:
         full = self.plan.recompute == 2 and self.row.metric == "tflops_per_chip"
         if full or self.row.metric == "hfu":
             return self.job.hardware_flops(int(self.plan.recompute), float(self.plan.recomputed))
         flops = self.job.model_flops
-        if self.job.software >= CAUSAL_COUNT:
+        if self.job.software >= p.causal_count:
             arch, s = self.job.arch, self.job.sequence
             upper = float(arch.attention_flops(s)) - float(arch.attention_flops(s, causal=True))
             flops -= (2.0 if self.job.adapters else 3.0) * self.job.batch * upper
@@ -87,21 +75,21 @@ def case_of(row: Measurement, p: Parameters) -> TrainingCase:
     notes = row.notes or ""
     arch = architectures.of_measurement(row)
     machine = chip.of_accelerator(row.chip)
-    chips = int(row.n_chips or CHIPS)
+    chips = int(row.n_chips or p.unstated_chips)
     sequence = int(row.seq_len or 4096)
     precision = _precision(row.precision)
     job = TrainingJob(
         arch=arch,
         sequence=sequence,
-        batch=_batch(row, notes, chips, sequence),
+        batch=_batch(row, notes, chips, sequence, p),
         precision=precision,
         flash=row.flash_attention if row.flash_attention is not None else row.year >= 2023,
         adapters="LoRA" in notes,
         parallel_block="parallel transformer block" in notes,
         overlapped="comm overlap" in notes,
         software=software_date(row),
-        static_shapes="tokendrop" in notes or "capacity factor" in notes,
-        balanced="balanced" in notes or "tokendrop" in notes or "capacity factor" in notes,
+        capacity=_capacity(notes),
+        balanced="balanced" in notes,
     )
     slices = re.search(r"(\d+) slice", notes)
     domain = max(1, chips // int(slices.group(1))) if slices else None
@@ -116,11 +104,11 @@ def predict(case: TrainingCase, p: Parameters) -> tuple[Any, StepSeconds]:
     return case.value(step.total(), p), step
 
 
-def _batch(row: Measurement, notes: str, chips: int, sequence: int) -> float:
+def _batch(row: Measurement, notes: str, chips: int, sequence: int, p: Parameters) -> float:
     if row.global_batch_sequences:
         return float(row.global_batch_sequences)
     stated = re.search(r"(\d+)k tokens per device", notes)
-    per_chip = int(stated.group(1)) * 1024 if stated else TOKENS_PER_CHIP
+    per_chip = int(stated.group(1)) * 1024 if stated else int(p.unstated_tokens)
     return float(max(1, per_chip * chips // sequence))
 
 
@@ -153,7 +141,7 @@ def _plan(
     )
     ranks = chips // ((tp or 1) * (pp or 1) * (cp or 1))
     batch = job.batch if not (tp and pp) or ranks == 0 else max(1, round(job.batch / ranks)) * ranks
-    for memory in (MEMORY_SLACK * machine.memory, 1e15):
+    for memory in (p.memory_slack * machine.memory, 1e15):
         with suppress(InputError):
             roomy = replace(machine, memory=memory)
             return search.search(replace(job, batch=batch), roomy, wires, chips, p, grid=grid, keep=1).best
@@ -194,6 +182,12 @@ def _tokens_trained(row: Measurement) -> float | None:
         known = catalog().language_model(row.model).training_tokens_t
         return known * 1e12 if known else None
     return None
+
+
+def _capacity(notes: str) -> float | None:
+    """The capacity factor that the notes state; one where tokens are dropped; None where all are computed."""
+    stated = re.search(r"capacity factor ([\d.]+\d)", notes)
+    return float(stated.group(1)) if stated else 1.0 if "tokendrop" in notes else None
 
 
 def _precision(words: str | None) -> str:
