@@ -35,8 +35,7 @@ def discover(
     from forkpoint.errors import InputError
     from forkpoint.uncertainty.decisions import Goal, in_words, prim
     from forkpoint.uncertainty.futures import Question, sample
-    from forkpoint.uncertainty.parameters import coordinates
-    from forkpoint.world.reference import references
+    from forkpoint.uncertainty.parameters import coordinates, transform
     from forkpoint.world.scenario import scenario
 
     if sum(x is not None for x in (event, less, more)) != 1:
@@ -61,9 +60,10 @@ def discover(
             words = f"{goal.output} is {'at least' if goal.direction > 0 else 'at most'} {goal.enough:g} in {at}"
     kept = y == y
     every = coordinates()
-    x = [c.prior.from_standard(row[kept]) for c, row in zip(every, z, strict=True)]
+    where = transform(every).standing(z[:, kept])
+    x = [c.prior.from_standard(row) for c, row in zip(every, where, strict=True)]
     box = _box(prim, x, y[kept] >= 0, [c.name for c in every], seed)
-    units = {c.name: "times the reference" if c.factor else references()[c.parameter].unit for c in every}
+    units, meanings = {c.name: c.unit for c in every}, {c.name: c.meaning for c in every}
     sentence = in_words(box, words, units)
     if as_json:
         limits = [{**limit.to_dict(), "unit": units[limit.name]} for limit in box.limits]
@@ -74,7 +74,7 @@ def discover(
     if box.limits:
         rows = [
             {"parameter": b.name, "above": b.low, "below": b.high, "by chance": f"{b.chance:.1g}",
-             "meaning": references()[b.name.partition("[")[0]].doc}
+             "meaning": meanings[b.name]}
             for b in box.limits
         ]  # fmt: skip
         emit_table(rows, title="The box")

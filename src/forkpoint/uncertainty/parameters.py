@@ -2,22 +2,23 @@
 
 A scalar with a range is one coordinate; a parameter over labels with a ``spread`` has one for each label, a factor that
 is log-normal around one. Parameters whose path over time is observed (dated levers of the past) stay as they are.
+Each common factor is one coordinate more, after all others: numbers that load on it lean its way together.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forkpoint.uncertainty.priors import DISTRIBUTIONS, SPLIT, Prior, Priors, bend, bend_slope
+from forkpoint.uncertainty.priors import DISTRIBUTIONS, NINETY, SPLIT, Prior, bend, bend_slope
 from forkpoint.world.model import STEP, history, observed, offers, world
-from forkpoint.world.reference import Reference, labels, references
+from forkpoint.world.reference import Reference, common_factors, labels, references
 
 Floats: TypeAlias = NDArray[np.float64]
 _DATES_FROM = 1900.0
@@ -38,31 +39,43 @@ class Coordinate:
 
     @property
     def name(self) -> str:
-        """The parameter, with its labels in brackets."""
+        """The parameter, with its labels in brackets; or the common factor."""
         return self.prior.name
+
+    @property
+    def is_common(self) -> bool:
+        """Whether this is a common factor, which moves parameters and is none."""
+        return self.parameter in common_factors()
+
+    @property
+    def unit(self) -> str:
+        """The unit of its value."""
+        if self.is_common:
+            return "standard deviations"
+        return "times the reference" if self.factor else references()[self.parameter].unit
+
+    @property
+    def meaning(self) -> str:
+        """What it stands for."""
+        return (common_factors().get(self.parameter) or references()[self.parameter]).doc
 
 
 @cache
 def coordinates() -> tuple[Coordinate, ...]:
-    """Every uncertain number of the world, in the order of ``reference.yaml``."""
+    """Every uncertain number of the world, in the order of ``reference.yaml``, then the common factors."""
     dated = {*history(), *observed(), *offers("as-it-was")}
     found: list[Coordinate] = []
     for name, reference in references().items():
         if reference.uncertain and name in world().parameters and name not in dated:
             found += _of_array(reference) if reference.dims else [_of_scalar(reference)]
+    found += [Coordinate(name, (), Prior(name, 0.0, -NINETY, NINETY), factor=False) for name in common_factors()]
     return tuple(found)
-
-
-@cache
-def priors() -> Priors:
-    """The priors of all coordinates."""
-    return Priors.of(c.prior for c in coordinates())
 
 
 @cache
 def free_names() -> tuple[str, ...]:
     """Names of the parameters that coordinates move."""
-    return tuple(dict.fromkeys(c.parameter for c in coordinates()))
+    return tuple(dict.fromkeys(c.parameter for c in coordinates() if not c.is_common))
 
 
 def parameter_values(z: Floats, of: Sequence[Coordinate] | None = None) -> dict[str, Floats]:
@@ -80,8 +93,10 @@ class Transform:
     """
 
     def __init__(self, of: tuple[Coordinate, ...]) -> None:
-        self._priors = priors = [c.prior for c in of]
-        is_factor = {c.parameter: c.factor for c in of}
+        numbers = [c for c in of if not c.is_common]
+        self._priors = priors = [c.prior for c in numbers]
+        self._lean(of)
+        is_factor = {c.parameter: c.factor for c in numbers}
         bases = {n: reference_array(n) if factor else np.zeros(()) for n, factor in is_factor.items()}
         self.places: dict[str, tuple[int, tuple[int, ...]]] = {}
         """Each parameter's first element, and its shape."""
@@ -90,9 +105,9 @@ class Transform:
             self.places[name] = self.size, base.shape
             self.size += base.size
         self._base = np.concatenate([base.reshape(-1) for base in bases.values()])[:, None]
-        inside = [int(np.ravel_multi_index(c.position, bases[c.parameter].shape)) if c.factor else 0 for c in of]
-        self._slots = np.array([self.places[c.parameter][0] + at for c, at in zip(of, inside, strict=True)])
-        factors = np.array([c.factor for c in of])[:, None]
+        inside = [int(np.ravel_multi_index(c.position, bases[c.parameter].shape)) if c.factor else 0 for c in numbers]
+        self._slots = np.array([self.places[c.parameter][0] + at for c, at in zip(numbers, inside, strict=True)])
+        factors = np.array([c.factor for c in numbers])[:, None]
         self._factor_of = np.where(factors, self._base[self._slots], 1.0)
         sides = [p.sides if p.distribution in SPLIT else (0.0, 0.0, 0.0) for p in priors]
         self._centre, self._below, above = np.array(sides).T[..., None]
@@ -104,7 +119,8 @@ class Transform:
         self._others = [*rows["uniform"], *rows["triangular"]]
 
     def __call__(self, z: Floats) -> tuple[Floats, Floats]:
-        """Parameters' elements (element, draw) and each coordinate's slope (coordinate, draw) at ``z``."""
+        """Parameters' elements (element, draw) and each number's slope in its prior (number, draw) at ``z``."""
+        z = self.standing(z)[: len(self._priors)]
         value = self._values(z)
         slope = np.repeat(self._below, z.shape[1], axis=1)
         slope[self._bent] += self._more * bend_slope(z[self._bent])
@@ -117,15 +133,38 @@ class Transform:
 
     def back(self, pulled: Floats, slope: Floats) -> Floats:
         """Derivatives by coordinates (coordinate, draw) from those by parameters' elements (element, draw)."""
-        return np.asarray(pulled[self._slots] * slope)
+        found = np.zeros((len(self._priors) + self._factors, slope.shape[1]))
+        found[: len(self._priors)] = pulled[self._slots] * slope
+        np.add.at(found, self._common, self._loading * found[self._own])
+        found[self._own] *= self._rest
+        return found
+
+    def standing(self, z: Floats) -> Floats:
+        """Where each number stands in its own prior, standard normal (coordinate, draw); factors stay as they are.
+
+        A number with loading l on factor f stands at l·z_f + √(1 − l²)·z: two on one factor correlate by l₁l₂.
+        """
+        found = np.array(z)
+        found[self._own] = self._loading * z[self._common] + self._rest * z[self._own]
+        return found
 
     def named(self, z: Floats) -> dict[str, Floats]:
         """Parameters (dimensions, draw) by name."""
         flat = np.empty((self.size, z.shape[1]))
         for first in range(0, z.shape[1], BLOCK):
             here = slice(first, first + BLOCK)
-            flat[:, here] = self._placed(self._values(z[:, here]))
+            flat[:, here] = self._placed(self._values(self.standing(z[:, here])[: len(self._priors)]))
         return {n: flat[at : at + math.prod(s)].reshape(*s, -1) for n, (at, s) in self.places.items()}
+
+    def _lean(self, of: tuple[Coordinate, ...]) -> None:
+        """Which rows lean on which factors' rows, and how far."""
+        rows = {c.parameter: row for row, c in enumerate(of) if c.is_common}
+        self._factors = len(rows)
+        leaning = [(row, rows[c.prior.factor], c.prior.loading) for row, c in enumerate(of) if c.prior.factor]
+        own, common, loading = zip(*leaning, strict=True) if leaning else ((), (), ())
+        self._own, self._common = np.array(own, dtype=int), np.array(common, dtype=int)
+        self._loading = np.array(loading, dtype=float)[:, None]
+        self._rest = np.sqrt(1 - self._loading**2)
 
     def _values(self, z: Floats) -> Floats:
         """The priors' values (of a factor, where there are labels), without floor and ceiling."""
@@ -163,7 +202,7 @@ def _of_scalar(reference: Reference) -> Coordinate:
     floor, ceiling = _bounds(reference, reference.low, reference.high)
     value = float(reference.value)
     prior = Prior(reference.name, value, reference.low, reference.high, shape, floor=floor, ceiling=ceiling)
-    return Coordinate(reference.name, (), prior, factor=False)
+    return Coordinate(reference.name, (), _leaning(prior, reference), factor=False)
 
 
 def _of_array(reference: Reference) -> list[Coordinate]:
@@ -178,8 +217,13 @@ def _of_array(reference: Reference) -> list[Coordinate]:
             ends = sorted(bound / value for bound in _bounds(reference, low, high))
             name, spread = f"{reference.name}[{label}]", reference.spread
             prior = Prior(name, 1.0, 1 / spread, spread, "lognormal", floor=ends[0], ceiling=ends[1])
-            found.append(Coordinate(reference.name, position, prior, factor=True))
+            found.append(Coordinate(reference.name, position, _leaning(prior, reference), factor=True))
     return found
+
+
+def _leaning(prior: Prior, reference: Reference) -> Prior:
+    """A prior on its parameter's common factor."""
+    return replace(prior, factor=reference.factor, loading=reference.loading)
 
 
 def _bounds(reference: Reference, low: float, high: float) -> tuple[float, float]:

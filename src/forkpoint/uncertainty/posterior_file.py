@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from forkpoint.errors import InputError, nearest
 from forkpoint.files import write_atomically
 from forkpoint.uncertainty.calibrate import Posterior
-from forkpoint.uncertainty.parameters import Coordinate
+from forkpoint.uncertainty.parameters import Coordinate, transform
 from forkpoint.world.fitted import COLUMNS, model_version
 
 FOLDER = Path(__file__).parent / "posteriors"
@@ -130,9 +130,19 @@ def _differs(kept: Sequence[str], names: Sequence[str]) -> str:
 def mode_table(posterior: Posterior, coordinates: tuple[Coordinate, ...]) -> list[dict[str, object]]:
     """The mode as a table: each coordinate's value (a factor where it has labels), z, posterior sd and prior range."""
     rows: list[dict[str, object]] = []
-    for coordinate, z, spread in zip(coordinates, posterior.mode, posterior.spread, strict=True):
+    where = transform(coordinates).standing(posterior.mode[:, None])[:, 0]
+    spreads = _spreads(posterior, coordinates)
+    for coordinate, z, spread in zip(coordinates, where, spreads, strict=True):
         prior = coordinate.prior
         value = float(prior.from_standard(np.float64(z)))
         numbers = (value, float(z), float(spread), prior.low, prior.high)
         rows.append(dict(zip(COLUMNS, (coordinate.name, *(float(f"{n:.8g}") for n in numbers)), strict=True)))
     return rows
+
+
+def _spreads(posterior: Posterior, coordinates: tuple[Coordinate, ...]) -> NDArray[np.float64]:
+    """Posterior standard deviation of where each number stands in its prior."""
+    standing = transform(coordinates).standing
+    if posterior.drawn is not None:
+        return np.asarray(standing(posterior.drawn).std(axis=1))
+    return np.asarray(np.linalg.norm(standing(posterior.root), axis=1))

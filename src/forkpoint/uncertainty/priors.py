@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -116,41 +115,6 @@ class Prior:
         left, right, share = self.value - self.low, self.high - self.value, ndtr(z)
         side = np.where(share * width < left, left / share, right / (1 - share))
         return 0.5 * np.sqrt(width * side) * normal
-
-
-@dataclass(frozen=True)
-class Priors:
-    """All priors of a model, by name."""
-
-    by_name: Mapping[str, Prior]
-
-    @classmethod
-    def of(cls, priors: Iterable[Prior]) -> Priors:
-        """A collection of priors."""
-        return cls({p.name: p for p in priors})
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the varied parameters, in order."""
-        return tuple(n for n, p in self.by_name.items() if p.distribution != "fixed")
-
-    def standard(self, count: int, seed: int, chunk: int = 0, names: Sequence[str] | None = None) -> dict[str, Floats]:
-        """Correlated standard normal numbers, ``count`` a parameter: the same for the same seed, chunk and name."""
-        factors: dict[str, Floats] = {}
-        drawn = {}
-        for name in names if names is not None else self.names:
-            prior = self.by_name[name]
-            own = stream(seed, name, chunk).standard_normal(count)
-            if prior.factor:
-                if prior.factor not in factors:
-                    factors[prior.factor] = stream(seed, f"factor:{prior.factor}", chunk).standard_normal(count)
-                own = prior.loading * factors[prior.factor] + np.sqrt(1 - prior.loading**2) * own
-            drawn[name] = own
-        return drawn
-
-    def sample(self, count: int, seed: int, chunk: int = 0) -> dict[str, Floats]:
-        """``count`` draws of every varied parameter."""
-        return {n: self.by_name[n].from_standard(z) for n, z in self.standard(count, seed, chunk).items()}
 
 
 def bend(z: Any) -> Any:

@@ -281,9 +281,9 @@ def facts_wanted(z: Floats, y: Floats, groups: Groups, candidates: Sequence[str]
 def where_held(parameter: str) -> dict[str, str]:
     """Where a fact about a parameter belongs: observed series that its source names, and its entry of reference."""
     from forkpoint.catalog import catalog
-    from forkpoint.world.reference import references
+    from forkpoint.world.reference import common_factors, references
 
-    reference = references()[parameter]
+    reference = common_factors().get(parameter) or references()[parameter]
     known = {o.series for o in catalog().observations}
     words = reference.source.replace(";", " ").replace(",", " ").replace(":", " ").split()
     series = list(dict.fromkeys(w for w in words if w in known))

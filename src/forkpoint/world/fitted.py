@@ -14,7 +14,7 @@ from forkpoint.catalog import read_rows
 from forkpoint.errors import InputError, UnknownName
 from forkpoint.world import model
 from forkpoint.world.model import SECTORS
-from forkpoint.world.reference import FOLDER, references
+from forkpoint.world.reference import FOLDER, common_factors, references
 
 FITTED = FOLDER / "fitted"
 DEFAULT = "2025-11-01"
@@ -38,6 +38,8 @@ def fitted_parameters(day: str = DEFAULT) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for row in read_rows(path, COLUMNS):
         name, _, label = str(row["coordinate"]).rstrip("]").partition("[")
+        if name in common_factors():
+            continue
         reference = references().get(name)
         if reference is None:
             raise InputError(f"{path.name}: '{name}' is no parameter of this version of the model: calibrate again")

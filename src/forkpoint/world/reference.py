@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from forkpoint.dynamics.variables import Dimension, Parameter
-from forkpoint.errors import InputError
+from forkpoint.errors import InputError, UnknownName
 from forkpoint.files import read_yaml, require_keys
 
 FOLDER = Path(__file__).parent
@@ -36,6 +36,8 @@ _OPTIONAL = {
     "distribution": "shape of the prior",
     "floor": "least value that means something",
     "ceiling": "greatest value that means something",
+    "factor": "common factor that moves it",
+    "loading": "correlation with that factor",
 }
 
 
@@ -56,6 +58,8 @@ class Reference:
     distribution: str = ""
     floor: float | None = None
     ceiling: float | None = None
+    factor: str = ""
+    loading: float = 0.0
 
     @property
     def uncertain(self) -> bool:
@@ -75,16 +79,38 @@ class Reference:
         )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class CommonFactor:
+    """Something unknown that several parameters hang on: a standard normal number."""
+
+    name: str
+    doc: str
+    source: str
+
+
+@cache
+def common_factors() -> dict[str, CommonFactor]:
+    """The common factors by name."""
+    wanted = {"doc": "meaning", "source": "source"}
+    entries = read_yaml(FOLDER / "reference.yaml")["common_factors"]
+    return {
+        name: CommonFactor(name, **require_keys(entry, f"reference.yaml: {name}", required=wanted, optional={}))
+        for name, entry in entries.items()
+    }
+
+
 @cache
 def references() -> dict[str, Reference]:
     """All parameters by name. Raises InputError where an entry lacks a key or its value misses a label."""
     found: dict[str, Reference] = {}
     for sector, entries in read_yaml(FOLDER / "reference.yaml").items():
-        for name, entry in entries.items():
+        for name, entry in entries.items() if sector != "common_factors" else ():
             where = f"reference.yaml: {name}"
             fields = require_keys(entry, where, required=_REQUIRED, optional=_OPTIONAL)
             dims = tuple(fields.get("dims", ()))
             value = _over(fields["value"], dims, where)
+            if fields.get("factor", "") not in ("", *common_factors()):
+                raise UnknownName("common factor", fields["factor"], common_factors(), where=where)
             found[name] = Reference(**{**fields, "name": name, "sector": sector, "dims": dims, "value": value})
     return found
 
