@@ -10,7 +10,7 @@ from forkpoint.catalog import catalog
 from forkpoint.uncertainty.as_of import first_unknown, known_coordinates, known_inputs
 from forkpoint.uncertainty.calibrate import fit
 from forkpoint.uncertainty.evidence import evidence
-from forkpoint.uncertainty.parameters import coordinates, parameter_values
+from forkpoint.uncertainty.parameters import coordinates, parameter_values, transform
 from forkpoint.uncertainty.posterior_file import FOLDER, mode_table, read_posterior, write_posterior
 from forkpoint.uncertainty.score import COLUMNS, score
 from forkpoint.uncertainty.structures import structure_table
@@ -92,7 +92,7 @@ def test_the_shipped_posterior_belongs_to_this_model():
     residuals = evidence(catalog().observations, shipped.as_of).residuals(shipped.mode[:, None])[:, 0]
     assert residuals @ residuals == pytest.approx(shipped.misfit, rel=1e-6)
     assert len(residuals) == shipped.observations
-    z = dict(zip(names, shipped.mode, strict=True))
+    z = dict(zip(names, transform(coordinates()).standing(shipped.mode[:, None])[:, 0], strict=True))
     of = {c.name: c for c in known_coordinates(shipped.as_of)}
     for name, value in fitted_parameters().items():
         if isinstance(value, float):
