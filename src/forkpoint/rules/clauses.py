@@ -18,7 +18,7 @@ from forkpoint.errors import InputError, UnknownName, nearest
 from forkpoint.files import parse_yaml, read_text, require_keys
 from forkpoint.rules.predicate import Predicate
 
-_YEAR_FIRST = re.compile(r"(\d{4})([-/.年]?)(\d\d?)(?:\2|月)(\d\d?)日?(?:[T ]\d\d:\d\d.*)?", re.ASCII)
+_YEAR_FIRST = re.compile(r"(\d{4})([-/.年]?)(\d\d?)(?:\2|月)(\d\d?)日?(?:[t ]\d\d:\d\d.*)?", re.ASCII)
 _MONTH = (
     "(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
     "|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)[.,]*"
@@ -228,20 +228,23 @@ def parse_day(text: str, what: str) -> dt.date:
 
     Raises InputError in words.
     """
+    numbers = _written(" ".join(text.split()).casefold())
     try:
-        return _written(" ".join(text.split()))
+        if numbers is None:
+            raise ValueError(text)
+        return dt.date(*numbers)
     except ValueError:
         hint = "; did you mean today?" if nearest(text, ["today"]) else ""
         hint = "; which is the day and which the month?" if _NUMBERS_ONLY.fullmatch(text.strip()) else hint
         raise InputError(f"{what}: '{text[:40]}' is not a day written YYYY-MM-DD{hint}") from None
 
 
-def _written(text: str) -> dt.date:
+def _written(text: str) -> tuple[int, int, int] | None:
+    """Year, month and day of a text in which they are plain."""
     if match := _YEAR_FIRST.fullmatch(text):
-        if not match[2] and len(match[3] + match[4]) < 4:
-            raise ValueError(text)
-        return dt.date(int(match[1]), int(match[3]), int(match[4]))
-    named = _DAY_FIRST.fullmatch(text.casefold()) or _MONTH_FIRST.fullmatch(text.casefold())
-    if named is None:
-        raise ValueError(text)
-    return dt.date(int(named["year"]), _MONTHS.index(named["month"][:3]) // 3 + 1, int(named["day"]))
+        run_together = not match[2]
+        plain = not run_together or len(match[3] + match[4]) == len("MMDD")
+        return (int(match[1]), int(match[3]), int(match[4])) if plain else None
+    if named := _DAY_FIRST.fullmatch(text) or _MONTH_FIRST.fullmatch(text):
+        return int(named["year"]), _MONTHS.index(named["month"][:3]) // 3 + 1, int(named["day"])
+    return None
