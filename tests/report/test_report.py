@@ -184,6 +184,14 @@ def test_every_vendor_and_every_parameter_has_a_row(report):
     assert sorted(names) == sorted(references())
 
 
+def test_parameters_are_written_as_people_write_them(report):
+    """A year has no thousands, a large number no exponent."""
+    sources = next(s for s in report[1].sections if s.id == "sources")
+    rows = {row["name"]: row for b in sources.blocks if hasattr(b, "rows") for row in b.rows if "name" in row}
+    assert rows["us_packaging_start"]["value"] == "2028"
+    assert not [name for name, row in rows.items() if re.search(r"\de\+", f"{row['value']} {row['fitted']}")]
+
+
 def test_every_causal_claim_has_a_verdict(report):
     chapter = next(s for s in report[1].sections if s.id == "verdict")
     table = next(b for b in chapter.blocks if getattr(b, "kind", "") == "dense")

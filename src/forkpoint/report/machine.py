@@ -44,7 +44,7 @@ def machine_section(material: Material) -> Section:
             _table(found, words),
             *([Paragraph(words("machine.unknown", chips=words.list(unknown)), "note")] if unknown else []),
         ],
-        summary=[words("machine.summary", chips=_line(known, SUMMARY))],
+        summary=[words("machine.summary", chips=words.list(_line(known, SUMMARY)))],
     )
 
 
@@ -78,7 +78,7 @@ def _worth(one: Equivalent) -> tuple[float, float, float] | None:
 
 def _picture(known: dict[str, tuple[Equivalent, ...]], words: Words) -> Figure:
     names = list(known)[::-1]
-    alt = words("machine.alt", chips=_line(known, list(known)))
+    alt = words("machine.alt", chips=words.list(_line(known, known)))
     with canvas(8, 0.36 * len(names) + 1.2) as (figure, axes):
         for column, (job, model) in enumerate(WORKLOADS):
             shift = 0.16 - 0.32 * column
@@ -123,13 +123,13 @@ def _table(found: dict[str, tuple[Equivalent, ...]], words: Words) -> Table:
     return Table(words("machine.table"), {k: words(f"machine.column.{k}") for k in keys}, rows, words("machine.ranges"))
 
 
-def _line(known: dict[str, tuple[Equivalent, ...]], names: Iterable[str]) -> str:
+def _line(known: dict[str, tuple[Equivalent, ...]], names: Iterable[str]) -> list[str]:
     parts = []
     for name in names:
         worth = [w for e in known.get(name, ()) if (w := _worth(e))]
         if worth:
             parts.append(f"{name} {' / '.join(map(_told, worth))}")
-    return "; ".join(parts)
+    return parts
 
 
 def _told(worth: tuple[float, float, float]) -> str:

@@ -60,18 +60,24 @@ def _sector(sector: str, rows: list[Reference], fitted: Mapping[str, Mapping[str
                  kind="dense", folded=True)  # fmt: skip
 
 
+def _shown(value: float, digits: int = 6) -> str:
+    """A parameter without exponents where it is large; a year stays a year."""
+    rounded = float(f"{value:.{digits}g}")
+    return f"{rounded:,.0f}" if abs(rounded) >= 10_000 else f"{rounded:.{digits}g}"
+
+
 def _value(value: Any) -> str:
     if not isinstance(value, Mapping):
-        return f"{float(value):,.6g}"
+        return _shown(float(value))
     flat = _flat(value)
     groups: dict[float, list[str]] = {}
     for name, number in flat.items():
         groups.setdefault(number, []).append(name)
     if len(groups) == 1:
-        return f"{next(iter(groups)):,.6g}"
+        return _shown(next(iter(groups)))
     common = max(groups, key=lambda number: len(groups[number]))
-    parts = [f"{', '.join(names)} {number:,.6g}" for number, names in groups.items() if number != common]
-    return "; ".join([*parts, f"… {common:,.6g}"])
+    parts = [f"{', '.join(names)} {_shown(number)}" for number, names in groups.items() if number != common]
+    return "; ".join([*parts, f"… {_shown(common)}"])
 
 
 def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
@@ -87,14 +93,14 @@ def _range(reference: Reference) -> str:
         return f"÷× {reference.spread:g}"
     if reference.low is None or reference.high is None:
         return ""
-    return f"{reference.low:,.6g}–{reference.high:,.6g}"
+    return f"{_shown(reference.low)}–{_shown(reference.high)}"
 
 
 def _fitted(reference: Reference, fitted: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Fitted value (a factor for each label of an array) and how wide the posterior is in prior widths."""
     own = fitted.get(reference.name)
     if own:
-        return {"fitted": f"{float(own['value']):,.4g}", "posterior": f"{float(own['posterior_sd']):.2f}"}
+        return {"fitted": _shown(float(own["value"]), 4), "posterior": f"{float(own['posterior_sd']):.2f}"}
     parts = [(k, r) for k, r in fitted.items() if k.startswith(f"{reference.name}[")]
     moved = [(k, r) for k, r in parts if float(r["posterior_sd"]) < LEARNED]
     if not parts:
