@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forkpoint.catalog import DATA, catalog, read_rows
@@ -135,6 +135,7 @@ def test_a_maker_is_not_mistaken(typed):
         KNOWN.accelerator(typed)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_ends_in_a_chip_or_a_sentence(text):
     with suppress(ForkpointError):
