@@ -44,6 +44,15 @@ def test_the_catalogue_comes_before_the_figures_of_a_row(tmp_path: Path) -> None
     assert told == ["cases.csv: row 1 (1): 'H20' is in the catalogue, whose figures count, not the row's"]
 
 
+def test_a_buyer_whose_name_may_be_a_slip_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "cases.csv"
+    file.write_text("chip,to,on,end_user\nL20,CN,2025-01-01,Huwaei\nL20,CN,2025-01-01,Acme\n", encoding="utf-8")
+    findings, told = check_cases(read_cases(file), "cases.csv")
+    slip = "no party held here is called 'Huwaei': did you mean Huawei? Else screen it elsewhere"
+    assert told == [f"cases.csv: row 1 (1): {slip}"]
+    assert [f.flags for f in findings] == [(slip,), ("no party held here is called 'Acme': screen it elsewhere",)]
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [

@@ -14,6 +14,7 @@ from forkpoint.rules.clauses import Law, law
 from forkpoint.rules.evaluate import evaluate
 from forkpoint.rules.finding import Finding
 from forkpoint.rules.items import OWN_FIGURES, find_items, is_quantity, own_item, unknown_item
+from forkpoint.rules.parties import not_held
 from forkpoint.rules.question import Question, ask, segment_of
 
 COLUMNS = (
@@ -84,7 +85,7 @@ def _case(row: Mapping[str | None, object], number: int) -> dict[str, str]:
 def check_cases(
     cases: list[dict[str, str]], name: str, of: Law | None = None, *, explain: bool = True, **words: object
 ) -> tuple[list[Finding], list[str]]:
-    """The finding of every case, and what to tell of chips: not in the catalogue, or there with figures of its own.
+    """The finding of every case, and what to tell: chips not in the catalogue, names that may be slips.
 
     A chip that the catalogue has is answered by the catalogue, another by the figures of its row; of one without any
     nothing is known, so its answer is ``indeterminate`` where figures decide. Any other wrong cell raises InputError
@@ -112,6 +113,8 @@ def check_cases(
             else:
                 items = [unknown_item(case["chip"], segment)]
                 told.append(f"{label}: {error}; answered without any figure")
+        if "did you mean" in (unheld := not_held(question.end_user)):
+            told.append(f"{label}: {unheld}")
         findings.append(evaluate(items, question, of or law(), explain=explain))
     return findings, told
 

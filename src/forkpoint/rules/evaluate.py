@@ -13,6 +13,7 @@ from forkpoint.rules.clauses import Clause, Law, law
 from forkpoint.rules.destinations import country_code
 from forkpoint.rules.finding import INDETERMINATE, Finding, Outcome, merge, weakest
 from forkpoint.rules.items import Item, find_items, override_segment, own_item
+from forkpoint.rules.parties import not_held
 from forkpoint.rules.predicate import UNKNOWN, YES, Fact, Word, truth
 from forkpoint.rules.question import SWITCHES, Question, ask, segment_of
 from forkpoint.rules.walk import Walk
@@ -64,6 +65,8 @@ def evaluate(items: Sequence[Item], question: Question, of: Law, *, explain: boo
             flags |= dict.fromkeys(_flags(way))
             if explain:
                 branches.append(branch(item, outcome, way.tried))
+    unheld = not_held(question.end_user)
+    flags |= {unheld: None} if unheld else {}
     merged = merge(outcomes)
     if len(outcomes) > 1 and len({i.id for i in items} | {i.variant for i in items}) > 2:
         settles.add("which variant or figure holds: " + "; ".join(sorted({i.variant or i.name for i in items})))

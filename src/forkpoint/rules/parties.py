@@ -9,9 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from forkpoint.errors import nearest
 from forkpoint.files import read_yaml
 
 DATA = Path(__file__).parent / "parties.yaml"
+_SHORT = 4
+"""Names up to this many letters are near to too many others: TSMC, SMIC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,16 @@ def party(name: str | None) -> Party:
     # 'Alibaba Cloud Singapore' is Alibaba, 'state-funded data centre (new)' is one: the longest known words win.
     named = [p for pattern, p in _patterns() if pattern.search(text.casefold())]
     return named[0] if named else Party(text)
+
+
+def not_held(given: Party) -> str:
+    """What to tell of a named end user that the data do not hold; '' for one that they do, or none."""
+    if not given.name or given.key or given.kind:
+        return ""
+    long_enough = len(given.name) > _SHORT
+    close = nearest(given.name, [s for e in _data()["parties"].values() for s in e["names"]], 1) if long_enough else []
+    hint = f"did you mean {close[0]}? Else " if close else ""
+    return f"no party held here is called '{given.name[:60]}': {hint}screen it elsewhere"
 
 
 def kinds() -> list[str]:
