@@ -25,6 +25,7 @@ from forkpoint.uncertainty.futures import Question
 from forkpoint.uncertainty.parameters import coordinates
 from forkpoint.uncertainty.posterior_file import ARRAYS, FOLDER, write_posterior
 from forkpoint.world.fitted import DEFAULT, model_version
+from forkpoint.world.model import world
 from forkpoint.world.reference import references
 
 NAMES = tuple(c.name for c in coordinates())
@@ -287,6 +288,22 @@ def test_every_fact_wanted_is_held_by_a_row_that_exists(shares) -> None:
     order = sorted(wanted, key=lambda r: -r["variance_removed"])
     places = [table.index(r["parameter"]) for r in order]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("ensemble", "--outputs", "compute_ratio", "--draws", 5),
+        ("sensitivity", "compute_ratio", "--draws", 200, "--base", 0),
+        ("premises", "article", "rand", "--on", "compute_ratio", "--draws", 20), ("decide", "--draws", 20),
+        ("decide", "--draws", 20, "--facts"),
+    ],
+    ids=lambda w: w[0],
+)  # fmt: skip
+def test_a_table_says_what_its_output_stands_for(words) -> None:
+    """A variable's name alone answers nobody who has not read the model."""
+    shown = " ".join(run(*words).output.split())
+    assert f"compute_ratio: {world()['compute_ratio'].meaning}" in shown
 
 
 def test_premises_of_two_camps_and_what_makes_them_differ() -> None:

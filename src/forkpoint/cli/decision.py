@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from forkpoint.cli.futures import futures_options, left_out
+from forkpoint.cli.futures import futures_options, left_out, meanings
 from forkpoint.cli.output import console, emit_table, machine_options
 
 
@@ -91,7 +91,7 @@ def _print_facts(output: str, whole: float, rows: list[dict[str, Any]]) -> None:
         for r in rows
     ]
     note = f"Knowing everything is worth {whole:.3g}: how much better the best choice in each future is on average. "
-    note += "A fact's worth is judged on futures that were not used to learn from it."
+    note += f"A fact's worth is judged on futures that were not used to learn from it.\n{meanings([output])}"
     emit_table(shown, title=f"Facts worth knowing before choosing by {output}", note=note)
 
 
@@ -116,5 +116,5 @@ def _print_choice(goal: Any, at: str, draws: int, rows: list[dict[str, Any]]) ->
     note = (
         "Regret: how far behind the best policy in the same future. The goal is an assumption of the person who asks."
     )
-    note += left_out(draws - kept, draws)
+    note += f"{left_out(draws - kept, draws)}\n{meanings([goal.output])}"
     emit_table(shown, title=title, note=note)

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from forkpoint.cli.futures import draws_options
+from forkpoint.cli.futures import draws_options, meanings
 from forkpoint.cli.output import console, emit_table, machine_options, unit_words
 
 YEARS = (2025, 2027, 2030, 2035)
@@ -86,6 +86,7 @@ def _print(found: Any, ranges: list[dict[str, Any]], differences: list[dict[str,
         note = f"{found.origin}; median (90 % range) at the start of the year; {found.draws:,} draws"
         note += f", {lost:,} of them left the model's region and are in no range" if lost else ""
         emit_table(_wide([r for r in ranges if r["scenario"] == name], years), title=name, note=note)
+    console().print(meanings(o.name for o in found.outputs), style="dim", markup=False)
     for name in found.names[1:]:
         rows = _wide([r for r in differences if r["scenario"] == name], years)
         note = "draw by draw; in brackets the 90 % range; ↑ probability that the difference is above zero"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
@@ -29,6 +29,13 @@ def futures_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--at", default="2030", show_default=True, help="Year (mean over it) or quarter.")(
         draws_options(command)
     )
+
+
+def meanings(outputs: Iterable[str]) -> str:
+    """What outputs stand for, one a line, as the model says it."""
+    from forkpoint.world.model import world
+
+    return "\n".join(f"{name}: {world()[name.partition('[')[0]].meaning}" for name in dict.fromkeys(outputs))
 
 
 def lost(y: Any) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from forkpoint.cli.futures import futures_options, scenario_option
+from forkpoint.cli.futures import futures_options, meanings, scenario_option
 from forkpoint.cli.output import console, emit_table, machine_options, print_json
 
 
@@ -59,7 +59,8 @@ def premises(
         }
         for r in sorted(rows, key=lambda r: str(r["output"]))
     ]
-    emit_table(shown, title=f"{name}, {at}, by premise set")
+    note = f"{meanings(o.name for o in question.outputs)}\nWho holds what, with sources: --json"
+    emit_table(shown, title=f"{name}, {at}, by premise set; median (90 % range)", note=note)
     if made:
         title = f"{sets[1].name} less {sets[0].name}, made by" if pair else "Variance between the sets, made by"
         columns = {"topic": "topic", "output": "output", "text": "part", "question": "question"}

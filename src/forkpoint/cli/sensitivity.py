@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from forkpoint.cli.futures import futures_options, left_out, lost, scenario_option
+from forkpoint.cli.futures import futures_options, left_out, lost, meanings, scenario_option
 from forkpoint.cli.output import console, emit_table, machine_options, print_json
 
 
@@ -100,7 +100,7 @@ def _print(output: str, name: str, at: str, y: Any, explained: float, rows: list
     title = f"{output} in {at}, {name}: {spread['p50']:.3g} ({spread['p05']:.3g}–{spread['p95']:.3g})"
     note = f"A straight line explains {explained:.0%} of draws left out. ~: unconverged, too wide to rank by. "
     note += "Shapley: over numbers tied by the data; Sobol: over the independent numbers behind them."
-    note += left_out(lost(y), len(y))
+    note += f"{left_out(lost(y), len(y))}\n{meanings([output])}"
     emit_table(first, title=title, note=note)
     wanted = sorted((r for r in rows if r["held_by"]), key=lambda r: -r["variance_removed"])
     second = [
