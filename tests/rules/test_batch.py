@@ -27,6 +27,12 @@ def test_marks_of_nothing_and_empty_lines_say_nothing(tmp_path: Path) -> None:
     assert answers(tmp_path, text) == [("not_3A090", "no")]
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_spreadsheet_may_separate_as_it_likes(separator: str, tmp_path: Path) -> None:
+    text = 'chip,destination,on_date,sku\nA100,CN,2023-12-01,"SXM/PCIe"\n'.replace(",", separator)
+    assert answers(tmp_path, text) == [("3A090.a", "yes")]
+
+
 def test_namibia_is_not_nothing(tmp_path: Path) -> None:
     assert answers(tmp_path, "chip,destination,on_date,hq\nH100,NA,2024-06-01,NA\n") == [("3A090.a", "no")]
 

@@ -53,11 +53,13 @@ _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)")
 def read_cases(path: Path | str) -> list[dict[str, str]]:
     """The cases of a CSV file, cells stripped, other columns ignored. Raises InputError and DataError in words.
 
+    Commas, semicolons or tabs separate the cells, whichever the header has most of.
     Columns named after a figure (``tpp``, ``mem_bw_gbs``, …) describe a chip of one's own, row by row.
     """
     text = read_text(path)
     csv.field_size_limit(LARGEST_CELL)
-    reader = csv.DictReader(io.StringIO(text, newline=""))
+    separator = max(",;\t", key=text.split("\n", 1)[0].count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
     try:
         header = _known_names(reader.fieldnames or ())
         if not header:
