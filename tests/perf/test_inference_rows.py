@@ -69,6 +69,12 @@ def test_words_that_state_how_a_row_was_run() -> None:
     assert stated(ROWS["infx870-001"]).kv_bits is None
 
 
+def test_caches_of_a_release_in_mxfp4() -> None:
+    """TensorRT-LLM caches gpt-oss at 8 bit on Blackwell and at 16 bit on Hopper, other narrow checkpoints at 8 bit."""
+    for row, width in (("trt12-021", 1.0), ("trt12-032", 2.0), ("trt12-052", 1.0), ("gpustack-041", 2.0)):
+        assert {d.kv_bytes for d, _ in inference_case(ROWS[row]).deployments} == {width}
+
+
 def test_replicas_share_the_chips() -> None:
     ((deployment, instances),) = inference_case(ROWS["gpustack-034"]).deployments
     assert deployment.chips == 4

@@ -86,6 +86,25 @@ def test_a_batch_of_one_reads_only_its_experts() -> None:
     assert read == pytest.approx(active, rel=0.25)
 
 
+def test_each_touched_expert_loses_a_part_of_a_tile() -> None:
+    d = Deployment(DEEPSEEK, H100, "fp8", tensor=8)
+    padded = IDEAL.changed({"expert_tile": 16.0})
+    lost = prefill(d, 4096, 64, padded, 1e9).compute - prefill(d, 4096, 64, IDEAL, 1e9).compute
+    assert lost == pytest.approx(2.0 * 16 * d.weights.experts / d.peak, rel=0.01)
+
+
+def test_decode_without_whole_graphs_is_launched_layer_by_layer() -> None:
+    p = inference_parameters()
+    seconds = {}
+    for engine in ("vllm", "sglang"):
+        for chip in (H100, catalog().accelerator("huawei-ascend-910b3")):
+            d = Deployment(LLAMA, chip, "bf16", tensor=8, engine=engine)
+            seconds[engine, chip.vendor] = decode(d, 1, 1000).seconds
+    assert seconds["vllm", "NVIDIA"] == seconds["sglang", "NVIDIA"]
+    more = seconds["vllm", "Huawei"] - seconds["sglang", "Huawei"]
+    assert more == pytest.approx(1e-6 * LLAMA.layers * (p.layer_us - p.graph_layer_us) / p.maturity_other)
+
+
 def test_a_chip_without_a_unit_for_narrow_weights_multiplies_at_16_bit() -> None:
     a100 = catalog().accelerator("nvidia-a100-sxm-80gb")
     assert Deployment(LLAMA, a100, "fp8").peak == Deployment(LLAMA, a100, "bf16").peak

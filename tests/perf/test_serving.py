@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +18,8 @@ from forkpoint.perf.serving import (
     Speculation,
     batch_at_tpot,
     memory_batch,
+    published_run,
+    queued_run,
     serve,
     serve_separated,
     static_batch,
@@ -60,6 +65,37 @@ def test_concurrency_limits_the_batch() -> None:
     assert few.limited_by == "concurrency"
     assert few.output_tokens_per_s < serve(D, Request(1000, 200)).output_tokens_per_s
     assert few.tpot_ms < serve(D, Request(1000, 200)).tpot_ms
+
+
+def test_stated_concurrency_obeys_littles_law() -> None:
+    """Sequences at once = tokens a second x time a token, so no slot stands empty."""
+    few = serve(D, Request(1000, 200), concurrency=4)
+    assert few.output_tokens_per_s * few.tpot_ms / 1e3 == pytest.approx(4)
+    filled = serve(D, Request(1000, 200))
+    assert filled.output_tokens_per_s * filled.tpot_ms / 1e3 < filled.batch
+
+
+def test_a_queued_run_is_whole_batches_and_a_last_one() -> None:
+    compiled = replace(D, engine="tensorrt-llm")
+    request = Request(1000, 1000)
+    full = serve(compiled, request)
+    batch = math.floor(full.batch)
+    one = queued_run(compiled, request, 1.5 * batch)
+    seconds = batch / full.output_tokens_per_s
+    seconds += 0.5 * batch / serve(compiled, request, 0.5 * batch).output_tokens_per_s
+    assert one.output_tokens_per_s == pytest.approx(1.5 * batch / seconds)
+    assert one.input_tokens_per_s == pytest.approx(one.output_tokens_per_s)
+    assert queued_run(compiled, request, 3 * batch) == full
+    assert queued_run(compiled, request, 7).batch == 7
+    many = queued_run(compiled, request, 1e4 * batch + 1)
+    assert many.output_tokens_per_s == pytest.approx(full.output_tokens_per_s, rel=1e-3)
+
+
+def test_published_runs_are_shorter_for_longer_requests() -> None:
+    compiled = replace(D, engine="tensorrt-llm")
+    counts = [published_run(compiled, Request(n, n)) for n in (128, 1024, 2048, 20_000)]
+    assert counts == [30_000, 3000, 1500, 1000]
+    assert published_run(replace(D, engine="vllm"), Request(128, 128)) is None
 
 
 def test_accepted_drafts_raise_a_small_batch() -> None:

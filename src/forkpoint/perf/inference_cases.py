@@ -120,7 +120,9 @@ def _deployments(row: Any, words: Stated) -> list[tuple[Deployment, float]]:
     architecture = of_measurement(row)
     precision = _precision(row)
     chips, pipeline = row.n_chips or 1, row.pp or 1
-    narrow = words.engine == "tensorrt-llm" and precision in ("fp8", "fp4", "mxfp4")
+    # TensorRT-LLM caches at 8 bit with its own narrow checkpoints; a release in MXFP4 only where chips have the unit
+    own = precision in ("fp8", "fp4") or (precision == "mxfp4" and chip.fp4_tflops is not None)
+    narrow = words.engine == "tensorrt-llm" and own
     found = []
     for tensor, data in _layouts(row, architecture.is_moe, words.separated):
         deployment = Deployment(

@@ -29,7 +29,7 @@ SOURCE_EXPONENT = 0.5
 """A row's weight falls with the number of its source's rows to this power: between by row (0) and by source (1)."""
 ROW_ERROR = 0.2
 """Error (ln) of a single row against which priors are weighed."""
-PRIOR_WIDTH = 6.0
+PRIOR_WIDTH = 8.0
 """A parameter's range holds this many standard deviations of its prior."""
 MISSING = 1.0
 """Residual of a row that parameters make impossible (its model no longer fits in memory)."""

@@ -17,6 +17,8 @@ from forkpoint.perf.serving import (
     batch_at_tpot,
     engine_limits,
     memory_batch,
+    published_run,
+    queued_run,
     serve,
     static_batch,
 )
@@ -144,6 +146,8 @@ def _serve_row(case: InferenceCase, p: InferenceParameters, d: Deployment, insta
         limit = words.tpot_limit_ms or USUAL_TPOT_LIMIT_MS
         batch = quick if words.low_latency else max(quick, batch_at_tpot(d, given + made / 2.0, limit, p))
         served = serve(d, Request(given, made), batch, p, words.speculation)
+    elif concurrency is None and (requests := published_run(d, Request(given, made))):
+        served = queued_run(d, Request(given, made), requests / instances, p, words.speculation)
     else:
         served = serve(d, Request(given, made), concurrency, p, words.speculation)
     if words.separated:

@@ -11,11 +11,10 @@ partitioned inference; Shazeer et al. 2017 (arXiv 1701.06538) for experts; DeepS
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 from forkpoint.perf.deployment import COMPILED, PRECISIONS, Deployment
-from forkpoint.perf.inference_parameters import InferenceParameters, inference_parameters
+from forkpoint.perf.inference_parameters import InferenceParameters, inference_parameters, tables
 from forkpoint.perf.serving_network import collective_seconds
 
 __all__ = ["PRECISIONS", "Deployment", "Pass", "decode", "experts_hit", "first_token_seconds", "host_share", "prefill"]
@@ -124,11 +123,17 @@ def _forward(
     compute += scored
     activations = p.activation_passes * a.hidden * 2.0 * own * a.layers / (d.bandwidth * p.weight_bandwidth_share)
     network = collective_seconds(d, p, tokens, own)
-    layer = p.graph_layer_us if graphs else p.layer_us
+    layer = p.graph_layer_us if graphs and _whole_graphs(d) else p.layer_us
     device = Pass(compute, weights, cache, activations, network, 1e-6 * layer * a.layers)
     host = 1e-3 * p.step_ms + 1e-6 * p.sequence_us * sequences / d.attention_data
     whole = device._replace(overhead=device.overhead + host * host_share(d, p))
     return whole if d.chip.vendor == "NVIDIA" else whole.times(1.0 / p.maturity_other)
+
+
+def _whole_graphs(d: Deployment) -> bool:
+    """Whether the engine launches a whole decode step at once on the maker's chips (where it says nothing: yes)."""
+    makers = tables()["engines"].get(d.engine, {}).get("whole_graphs")
+    return makers is None or d.chip.vendor in makers
 
 
 def host_share(deployment: Deployment, parameters: InferenceParameters) -> float:
@@ -154,8 +159,8 @@ def _matrix_products(
         hit = experts_hit(a.experts, a.topk, tokens)
         share = w.experts / a.experts
         slowed = (1.0 + p.expert_balance * d.peak / d.bandwidth) / rate
-        # an expert's product takes whole tiles of tokens: at least one where few tokens reach it
-        busy = 2.0 * share * slowed * math.hypot(tokens * a.topk, p.expert_tile * hit)
+        # an expert's product takes whole tiles of tokens, of which the last is partly empty
+        busy = 2.0 * share * slowed * (tokens * a.topk + p.expert_tile * hit)
         more = _split(busy, share * hit * n.weight_bytes / read)
         compute, weights = compute + more[0], weights + more[1]
     return compute, weights

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from forkpoint.errors import InputError
@@ -147,7 +147,9 @@ def serve(
     context = sum(r.share * r.output_tokens * (r.input_tokens + r.output_tokens / 2) for r in mix) / (total * made)
     limits = engine_limits(deployment)
     batch, limited_by = _batch(deployment, p, given, made, concurrency, limits)
-    return _cycle(deployment, p, batch, given, made, context, limits, speculation or Speculation(), limited_by)
+    # a stated number of running sequences is met at all times
+    idle = p.idle_slots if concurrency is None else 0.0
+    return _cycle(deployment, p, batch, given, made, context, limits, speculation or Speculation(), limited_by, idle)
 
 
 def _batch(
@@ -175,6 +177,7 @@ def _cycle(
     limits: EngineLimits,
     speculation: Speculation,
     limited_by: str,
+    idle: float,
 ) -> Served:
     # a pipeline works on as many batches at once as it has stages
     step = decode(d, batch / d.pipeline, context, p, speculation.checked)
@@ -187,7 +190,7 @@ def _cycle(
         cycle = cycle.times(p.rank_skew)
     requests_s = 1e-3 * p.request_ms * host_share(d, p) * batch / d.pipeline
     cycle = cycle._replace(overhead=cycle.overhead + requests_s)
-    seconds = cycle.seconds * (1.0 + p.idle_slots * host_share(d, p))
+    seconds = cycle.seconds * (1.0 + idle * host_share(d, p))
     first = prefill(d, given, 1.0, p).seconds + step.seconds
     return Served(
         batch=batch,
@@ -199,6 +202,34 @@ def _cycle(
         limited_by=limited_by,
         chips=d.chips,
     )
+
+
+def queued_run(
+    deployment: Deployment,
+    request: Request,
+    requests: float,
+    parameters: InferenceParameters | None = None,
+    speculation: Speculation | None = None,
+) -> Served:
+    """A run of so many equal requests, all waiting at its start: full batches, then one of those that are left."""
+    full = serve(deployment, request, None, parameters, speculation)
+    if requests <= full.batch:
+        return serve(deployment, request, requests, parameters, speculation)
+    left = requests % math.floor(full.batch)
+    if not left:
+        return full
+    last = serve(deployment, request, left, parameters, speculation)
+    seconds = (requests - left) / full.output_tokens_per_s + left / last.output_tokens_per_s
+    rate = requests / seconds
+    given = request.input_tokens / request.output_tokens
+    return replace(full, output_tokens_per_s=rate, input_tokens_per_s=rate * given)
+
+
+def published_run(deployment: Deployment, request: Request) -> float | None:
+    """Requests of a run of the engine's published tables (``None`` where they are not documented)."""
+    runs = _engine(deployment).get("runs")
+    length = request.input_tokens + request.output_tokens
+    return float(next(count for most, count in runs.items() if length <= most)) if runs else None
 
 
 def static_batch(
