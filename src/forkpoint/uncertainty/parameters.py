@@ -93,7 +93,8 @@ class Transform:
     """
 
     def __init__(self, of: tuple[Coordinate, ...]) -> None:
-        numbers = [c for c in of if not c.is_common]
+        self._rows = np.array([row for row, c in enumerate(of) if not c.is_common])
+        numbers = [of[row] for row in self._rows]
         self._priors = priors = [c.prior for c in numbers]
         self._lean(of)
         is_factor = {c.parameter: c.factor for c in numbers}
@@ -120,7 +121,7 @@ class Transform:
 
     def __call__(self, z: Floats) -> tuple[Floats, Floats]:
         """Parameters' elements (element, draw) and each number's slope in its prior (number, draw) at ``z``."""
-        z = self.standing(z)[: len(self._priors)]
+        z = self.standing(z)[self._rows]
         value = self._values(z)
         slope = np.repeat(self._below, z.shape[1], axis=1)
         slope[self._bent] += self._more * bend_slope(z[self._bent])
@@ -133,8 +134,8 @@ class Transform:
 
     def back(self, pulled: Floats, slope: Floats) -> Floats:
         """Derivatives by coordinates (coordinate, draw) from those by parameters' elements (element, draw)."""
-        found = np.zeros((len(self._priors) + self._factors, slope.shape[1]))
-        found[: len(self._priors)] = pulled[self._slots] * slope
+        found = np.zeros((self._count, slope.shape[1]))
+        found[self._rows] = pulled[self._slots] * slope
         np.add.at(found, self._common, self._loading * found[self._own])
         found[self._own] *= self._rest
         return found
@@ -153,13 +154,13 @@ class Transform:
         flat = np.empty((self.size, z.shape[1]))
         for first in range(0, z.shape[1], BLOCK):
             here = slice(first, first + BLOCK)
-            flat[:, here] = self._placed(self._values(self.standing(z[:, here])[: len(self._priors)]))
+            flat[:, here] = self._placed(self._values(self.standing(z[:, here])[self._rows]))
         return {n: flat[at : at + math.prod(s)].reshape(*s, -1) for n, (at, s) in self.places.items()}
 
     def _lean(self, of: tuple[Coordinate, ...]) -> None:
         """Which rows lean on which factors' rows, and how far."""
         rows = {c.parameter: row for row, c in enumerate(of) if c.is_common}
-        self._factors = len(rows)
+        self._count = len(of)
         leaning = [(row, rows[c.prior.factor], c.prior.loading) for row, c in enumerate(of) if c.prior.factor]
         own, common, loading = zip(*leaning, strict=True) if leaning else ((), (), ())
         self._own, self._common = np.array(own, dtype=int), np.array(common, dtype=int)
