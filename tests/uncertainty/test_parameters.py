@@ -5,8 +5,14 @@ from dataclasses import replace
 import numpy as np
 
 from forkpoint.uncertainty.parameters import (
-    Coordinate, Transform, coordinates, free_names, parameter_values, reference_array, transform,
-)  # fmt: skip
+    Coordinate,
+    Transform,
+    coordinates,
+    free_names,
+    parameter_values,
+    reference_array,
+    transform,
+)
 from forkpoint.uncertainty.priors import Prior, stream
 
 
