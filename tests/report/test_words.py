@@ -9,6 +9,7 @@ from forkpoint.world.loops import named_loops
 from forkpoint.world.observables import observables
 from forkpoint.world.reference import VENDORS, references
 from forkpoint.world.results import headline
+from forkpoint.world.verdict import links
 
 
 def test_both_languages_have_the_same_words():
@@ -45,6 +46,13 @@ def test_every_claim_event_and_trap_is_translated():
             assert bool(own[field]) == bool(getattr(claim, field)), (claim.claim_id, field)
     assert [e.event_id for e in catalog().events if not sign.search(chinese.event(e))] == []
     assert [o.id for o in observables() if not o.relative and not sign.search(chinese.trap(o.id, o.trap))] == []
+
+
+def test_every_variable_of_a_claim_is_translated():
+    loops = {loop.switch for loop in named_loops().values()}
+    used = {v for one in links().values() if one.effect for v in (*one.path, one.effect, *dict(one.without))} - loops
+    assert [v for v in sorted(used) if words("zh").variable(v) == words("en").variable(v)] == []
+    assert words("en").variable("order_value") == "order value"
 
 
 def test_what_has_no_translation_stays_as_it_is():

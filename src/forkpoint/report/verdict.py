@@ -15,6 +15,7 @@ from forkpoint.report.time_figures import forecast_start
 from forkpoint.report.words import Words
 from forkpoint.world.fitted import DEFAULT as FITTED
 from forkpoint.world.fitted import model_version
+from forkpoint.world.loops import named_loops
 from forkpoint.world.results import quarter_name
 from forkpoint.world.scenario import DEFAULT
 from forkpoint.world.verdict import FELT, STRICTNESS, Measured, Sweep, Verdict, domestic_compute, verdict
@@ -93,7 +94,8 @@ def _table(found: Verdict, claims: dict[str, Claim], words: Words) -> Table:
             continue
         one = found.measured[claim_id]
         unit = words.term("unit", one.link.unit)
-        row["model"] = f"{' → '.join(one.link.path)} ({_label(one)}; {unit})"
+        path = " → ".join(map(words.variable, one.link.path))
+        row["model"] = words("verdict_page.link", path=path, without=_taken(one, words), unit=unit)
         row |= {f"y{y}": _change(one, y) for y in YEARS}
         row["picture"] = sparkline(one.time, one.whole, one.without_cause, _alt(one, words))
         row["felt"] = one.felt_from
@@ -108,8 +110,13 @@ def _table(found: Verdict, claims: dict[str, Claim], words: Words) -> Table:
     return Table(words("verdict_page.table"), columns, rows, note, kind="dense")
 
 
-def _label(one: Measured) -> str:
-    return ", ".join(f"{k} = {v:g}" for k, v in one.link.without)
+def _taken(one: Measured, words: Words) -> str:
+    """What is taken away to measure a claim: a loop switched off, or a parameter held at a value."""
+    loops = {loop.switch: name for name, loop in named_loops().items()}
+    return words.list(
+        words("verdict_page.loop_off", loop=loops[name]) if name in loops else f"{words.variable(name)} = {value:g}"
+        for name, value in one.link.without
+    )
 
 
 def _change(one: Measured, year: int) -> str:
@@ -129,7 +136,9 @@ def _percent(value: float) -> str:
 
 def _alt(one: Measured, words: Words) -> str:
     return words(
-        "verdict_page.sparkline_alt", effect=one.link.effect, told="; ".join(f"{y}: {_change(one, y)}" for y in YEARS)
+        "verdict_page.sparkline_alt",
+        effect=words.variable(one.link.effect),
+        told="; ".join(f"{y}: {_change(one, y)}" for y in YEARS),
     )
 
 
@@ -141,8 +150,6 @@ def _preference(misfit: float, words: Words) -> str:
 
 def _outcomes(found: Verdict, words: Words) -> Table:
     """Every loop: how much worse the past is told without it."""
-    from forkpoint.world.loops import named_loops
-
     left_out = words("verdict_page.absent")
     rows = [
         {

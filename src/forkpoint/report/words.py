@@ -1,7 +1,7 @@
 """The report's words in English and Simplified Chinese: the same files and keys in both, and the rows that have both.
 
-``texts/en.yaml`` and ``texts/en.*.yaml`` hold the words; ``claims_zh.csv``, ``events_zh.csv`` and ``traps_zh.csv`` the
-Chinese of claims, events and traps of definition.
+``texts/en.yaml`` and ``texts/en.*.yaml`` hold the words; ``claims_zh.csv``, ``events_zh.csv``, ``traps_zh.csv`` and
+``variables_zh.csv`` the Chinese of claims, events, traps of definition and the model's variables.
 """
 
 from __future__ import annotations
@@ -55,12 +55,19 @@ class Words:
         """An observed series' trap of definition, in the language where it is translated."""
         return _rows(self.language, "traps").get(observable, {}).get("trap") or text
 
+    def variable(self, name: str) -> str:
+        """A variable of the model as words, in the language where it is translated."""
+        return _rows(self.language, "variables").get(name, {}).get("name") or name.replace("_", " ")
+
 
 @cache
 def _rows(language: str, name: str) -> dict[str, dict[str, str]]:
     """Translated rows of ``name`` by id; none for a language that has no such file."""
     path = FOLDER / f"{name}_{language}.csv"
-    columns = {"claims": ("claim_id", *CLAIM_COLUMNS), "events": ("event_id", "title"), "traps": ("id", "trap")}[name]
+    columns = {
+        "claims": ("claim_id", *CLAIM_COLUMNS), "events": ("event_id", "title"), "traps": ("id", "trap"),
+        "variables": ("variable", "name"),
+    }[name]  # fmt: skip
     if not path.exists():
         return {}
     return {str(r[columns[0]]): {k: str(r[k] or "") for k in columns} for r in read_rows(path, columns)}
