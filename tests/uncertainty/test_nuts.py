@@ -64,16 +64,30 @@ def test_nuts_finds_a_gaussian_that_its_whitening_does_not_know():
     assert found.z.shape == (4, 500, 2)
 
 
+def test_the_pilot_finds_the_shape_that_the_whitening_missed():
+    widths = np.geomspace(0.1, 3.0, 8)[:, None]
+    turn = np.linalg.qr(stream(0, "turn").standard_normal((8, 8)))[0]
+
+    def gaussian(z):
+        along = (turn.T @ z) / widths
+        return -0.5 * (along**2).sum(axis=0), -turn @ (along / widths)
+
+    found = nuts(gaussian, Around(np.zeros(8), 0.5 * np.eye(8)), warmup=300, draws=500, seed=1)
+    assert found.trusted, found.words
+    np.testing.assert_allclose((found.flat.T @ turn).std(axis=0), widths[:, 0], rtol=0.1)
+    assert found.gradients < 8 * 4 * 500  # a trajectory across widths that differ by thirty takes hundreds of steps
+
+
 def test_nuts_finds_a_posterior_that_is_no_gaussian_where_laplace_is_wrong():
     # A gamma variable's logarithm, shape 2: mean digamma(2), variance trigamma(2); Laplace has mode ln 2, variance 1/2.
     def log_gamma(z):
         return (2 * z - np.exp(z)).sum(axis=0), 2 - np.exp(z)
 
-    found = nuts(log_gamma, Around(np.full(1, np.log(2)), np.full((1, 1), np.sqrt(0.5))), warmup=300, draws=1000)
+    found = nuts(log_gamma, Around(np.full(1, np.log(2)), np.full((1, 1), np.sqrt(0.5))), warmup=300, draws=4000)
     assert found.trusted, found.words
     assert found.flat.mean() == pytest.approx(0.42278, abs=5 * np.sqrt(0.64493 / found.effective[0]))
     assert abs(found.flat.mean() - np.log(2)) > 0.1
-    assert found.flat.var() == pytest.approx(0.64493, rel=0.15)
+    assert found.flat.var() == pytest.approx(0.64493, rel=0.1)
 
 
 def test_a_sampler_that_does_not_mix_says_so():
@@ -91,8 +105,9 @@ def test_a_sampler_that_does_not_mix_says_so():
 def test_the_number_of_processes_changes_no_draw(density):
     names = tuple(c.name for c in coordinates())
     near = Posterior(DAY, names, np.zeros(len(names)), 0.2 * np.eye(len(names)), 0.0, 0.0, 0)
-    one, two = (sampled(density.evidence, near, warmup=2, draws=4, workers=n)[0].drawn for n in (1, 2))
-    assert one.shape == (len(names), 16)
+    options = {"chains": 5, "warmup": 3, "draws": 5}  # more chains than step together
+    one, two = (sampled(density.evidence, near, **options, workers=n)[0].drawn for n in (1, 2))
+    assert one.shape == (len(names), 25)
     np.testing.assert_array_equal(one, two)
 
 

@@ -33,7 +33,8 @@ class Density:
 
     def __call__(self, z: Floats) -> tuple[Floats, Floats]:
         """Log density (draw) and gradient (coordinate, draw) at ``z`` (coordinate, draw); −∞ where the run fails."""
-        elements, slope = self._transform(z)
+        with np.errstate(over="ignore"):  # far out, where a trajectory may go before its steps have found their length
+            elements, slope = self._transform(z)
         from_element, to_slot = self._wires
         drawn = np.repeat(self._pullback.drawn, z.shape[1], axis=1)
         drawn[to_slot] = elements[from_element]

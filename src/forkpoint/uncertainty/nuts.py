@@ -1,8 +1,9 @@
 """The posterior by the No-U-Turn sampler: slower than Laplace, and true where the posterior is no Gaussian.
 
-Chains walk in whitened coordinates x, z = mode + root · x of the Laplace approximation, in which the posterior is near
-a standard normal whatever the data identify (Hoffman & Gelman 2014; NumPyro's sampler). Chains step together in teams,
-as several points cost one vector of the compiled world; teams run in processes of their own.
+Chains walk in whitened coordinates x, z = mode + root · x, in which the posterior is near a standard normal (Hoffman &
+Gelman 2014; NumPyro's sampler). The root is first that of the Laplace approximation; then, in the directions that the
+data moved, it is fitted to draws of a pilot. Chains step together in teams, as several points cost one vector of the
+compiled world and share the pilot; teams run in processes of their own.
 """
 
 from __future__ import annotations
@@ -27,11 +28,15 @@ Floats: TypeAlias = NDArray[np.float64]
 RHAT, EFFECTIVE, BFMI = 1.01, 400, 0.3
 """What a trustworthy sample keeps to: split R-hat, effective draws in bulk and tails (Vehtari et al. 2021), and the
 energy's fraction of missing information (Betancourt 2016)."""
-TARGET_ACCEPT = 0.8
-DEEPEST = 8
+TARGET_ACCEPT = 0.85
+STEP = 0.1
+"""The first step of the integrator."""
+DEEPEST = 5
 """Doublings of a trajectory at most."""
-TEAM = 2
+TEAM = 4
 """Chains that step together in one process."""
+MOVED = 0.1
+"""Change of the prior's width from which on the data moved a direction."""
 Walk: TypeAlias = tuple[int, Floats, dict[str, Any]]
 
 
@@ -108,7 +113,7 @@ def nuts(
     Raises InputError for fewer than two chains or four draws, and where no start has a density.
     """
     _require(chains, warmup, draws)
-    return _diagnosed(around, [_walk(density, around, team, warmup, draws, seed) for team in _teams(chains)])
+    return _diagnosed([_walk(density, around, team, warmup, draws, seed) for team in _teams(chains)])
 
 
 def sampled(
@@ -129,7 +134,7 @@ def sampled(
     pool = LocalPool(workers)
     try:
         tasks = [(evidence, posterior, team, warmup, draws, seed) for team in _teams(chains)]
-        found = _diagnosed(posterior, list(pool.results(_walk_the_world, tasks)))
+        found = _diagnosed(list(pool.results(_walk_the_world, tasks)))
     finally:
         pool.close()
     return replace(posterior, drawn=found.flat), found.words
@@ -141,7 +146,7 @@ def _require(chains: int, warmup: int, draws: int) -> None:
 
 
 def _teams(chains: int) -> list[tuple[int, ...]]:
-    """Chains that step together: a team waits for its slowest, so teams are small."""
+    """Chains that step together."""
     return [tuple(range(first, min(first + TEAM, chains))) for first in range(0, chains, TEAM)]
 
 
@@ -159,32 +164,68 @@ def _walk(
     draws: int,
     seed: int,
 ) -> Walk:
-    """One team's chains: its first chain's number, whitened draws (chain, draw, coordinate), and what NUTS tells."""
+    """One team's chains: its first chain's number, draws z (chain, draw, coordinate), and what NUTS tells of each.
+
+    A third of the warm-up leads to the posterior, a third is the pilot, a third finds the length of steps after it.
+    """
+    third = max(warmup // 3, 1)
+    begin = np.stack([stream(seed, f"start:{c}").standard_normal(len(around.mode)) for c in team]) / 2
+    pilot, _ = _chains(density, around.mode, around.root, begin, third, third, (seed, team[0], 0))
+    scale, unscale = _scales(around.root, pilot.reshape(-1, len(around.mode)))
+    root, begin, last = around.root @ scale, pilot[:, -1] @ unscale, max(warmup - 2 * third, 1)
+    x, told = _chains(density, around.mode, root, begin, last, draws, (seed, team[0], 1))
+    return team[0], around.mode + x @ root.T, told
+
+
+def _scales(root: Floats, x: Floats) -> tuple[Floats, Floats]:
+    """What makes the covariance of whitened draws (draw, coordinate) the unit matrix, and its inverse.
+
+    It acts in the directions that the data moved, as the others are as wide as their priors; as many draws as there are
+    directions are added that have the width of the Laplace approximation.
+    """
+    widths, directions = np.linalg.eigh(root)
+    moved = directions[:, np.abs(widths - 1) > MOVED]
+    away, count = (x - x.mean(axis=0)) @ moved, moved.shape[1]
+    variances, turned = np.linalg.eigh((away.T @ away + count * np.eye(count)) / (len(x) + count))
+    basis, one = moved @ turned, np.eye(len(root))
+    return one + (basis * (variances**0.5 - 1)) @ basis.T, one + (basis * (variances**-0.5 - 1)) @ basis.T
+
+
+def _chains(
+    density: LogDensity, mode: Floats, root: Floats, begin: Floats, warmup: int, draws: int, key: tuple[int, int, int]
+) -> tuple[Floats, dict[str, Any]]:
+    """Whitened draws (chain, draw, coordinate) of chains from ``begin`` (chain, coordinate), and what NUTS tells."""
     jax = jax_module()
     infer: Any = importlib.import_module("numpyro.infer")
-    start = np.stack([stream(seed, f"start:{c}").standard_normal(len(around.mode)) for c in team]) / 2
-    potential = _potential(density, around)
-    if not np.isfinite(np.asarray(jax.vmap(potential)(start))).all():
+    potential = _potential(density, mode, root)
+    if not np.isfinite(np.asarray(jax.vmap(potential)(begin))).all():
         raise InputError("NUTS cannot start: the model fails near the mode of the posterior")
-    kernel = infer.NUTS(potential_fn=potential, target_accept_prob=TARGET_ACCEPT, max_tree_depth=DEEPEST)
-    chain = infer.MCMC(kernel, num_warmup=warmup, num_samples=draws, num_chains=len(team), chain_method="vectorized",
-                       progress_bar=False)  # fmt: skip
-    key = jax.random.fold_in(jax.random.PRNGKey(seed), team[0])
-    begin = start if len(team) > 1 else start[0]
-    chain.run(key, init_params=begin, extra_fields=("diverging", "energy", "num_steps"))
-    x = np.asarray(chain.get_samples(group_by_chain=True))
-    return team[0], x, {n: np.asarray(v) for n, v in chain.get_extra_fields(group_by_chain=True).items()}
+    kernel = infer.NUTS(
+        potential_fn=potential,
+        step_size=STEP,
+        adapt_mass_matrix=False,
+        target_accept_prob=TARGET_ACCEPT,
+        max_tree_depth=DEEPEST,
+    )
+    run = infer.MCMC(kernel, num_warmup=warmup, num_samples=draws, num_chains=len(begin), chain_method="vectorized",
+                     progress_bar=False)  # fmt: skip
+    seed, team, stage = key
+    random = jax.random.fold_in(jax.random.fold_in(jax.random.PRNGKey(seed), team), stage)
+    fields = ("diverging", "energy", "num_steps")
+    run.run(random, init_params=begin if len(begin) > 1 else begin[0], extra_fields=fields)
+    told = {name: np.asarray(value) for name, value in run.get_extra_fields(group_by_chain=True).items()}
+    return np.asarray(run.get_samples(group_by_chain=True)), told
 
 
-def _potential(density: LogDensity, around: Gaussian) -> Callable[[Any], Any]:
+def _potential(density: LogDensity, mode: Floats, root: Floats) -> Callable[[Any], Any]:
     """−log density in whitened coordinates, a JAX function whose value and gradient come from outside."""
     jax = jax_module()
-    size = len(around.mode)
+    size = len(mode)
 
     def outside(x: Any) -> tuple[Floats, Floats]:
         points = np.asarray(x, float).reshape(-1, size)
-        value, gradient = density(around.mode[:, None] + around.root @ points.T)
-        slopes = -(around.root.T @ gradient).T
+        value, gradient = density(mode[:, None] + root @ points.T)
+        slopes = -(root.T @ gradient).T
         return -value.reshape(np.shape(x)[:-1]), slopes.reshape(np.shape(x))
 
     def called(x: Any) -> Any:
@@ -199,10 +240,10 @@ def _potential(density: LogDensity, around: Gaussian) -> Callable[[Any], Any]:
     return potential  # type: ignore[no-any-return]
 
 
-def _diagnosed(around: Gaussian, walks: list[Walk]) -> Sample:
+def _diagnosed(walks: list[Walk]) -> Sample:
     arviz: Any = importlib.import_module("arviz")
     walks = sorted(walks, key=lambda walk: walk[0])
-    z = around.mode + np.concatenate([x for _, x, _ in walks]) @ around.root.T
+    z = np.concatenate([z for _, z, _ in walks])
     extra = {name: np.concatenate([told[name] for _, _, told in walks]) for name in walks[0][2]}
     posterior = arviz.convert_to_dataset({"z": z})
     with np.errstate(divide="ignore", invalid="ignore"):  # a chain that never moved: its R-hat is no number
