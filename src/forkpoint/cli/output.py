@@ -47,16 +47,38 @@ def emit_table(
     from rich.table import Table
 
     shown = columns or {key: key for key in (rows[0] if rows else {})}
-    table = Table(title=escape(title) or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
-    for key, heading in shown.items():
-        numeric = bool(rows) and all(isinstance(r.get(key), int | float | None) for r in rows)
-        table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(escape(cell(row.get(key))) for key in shown))
+    cells = [[heading, *(cell(row.get(key)) for row in rows)] for key, heading in shown.items()]
     screen = console()
+    table = Table(title=escape(title) or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for key, column, width in zip(shown, cells, _widths(cells, screen.width), strict=True):
+        numeric = bool(rows) and all(isinstance(r.get(key), int | float | None) for r in rows)
+        table.add_column(column[0], justify="right" if numeric else "left", overflow="fold", width=width)
+    for texts in zip(*(column[1:] for column in cells), strict=True):
+        table.add_row(*map(escape, texts))
     screen.print(table)
     if note:
         screen.print(note, style="dim", markup=False, highlight=False)
+
+
+def _widths(cells: Sequence[Sequence[str]], room: int) -> list[int]:
+    """Characters of each column, two apart, so that words stay whole as long as ``room`` allows.
+
+    Every column first gets its longest word, the longest cut where even these do not fit; what is left goes, a
+    character at a time, to the column whose longest cell lacks most.
+    """
+    from rich.cells import cell_len
+
+    whole = [max(map(cell_len, column), default=0) for column in cells]
+    widths = [max((cell_len(w) for text in column for w in text.split()), default=0) for column in cells]
+    left = room - sum(widths) - 2 * (len(cells) - 1)
+    while left < 0 and max(widths) > 1:
+        widths[widths.index(max(widths))] -= 1
+        left += 1
+    while left > 0 and widths != whole:
+        lack = [want - width for want, width in zip(whole, widths, strict=True)]
+        widths[lack.index(max(lack))] += 1
+        left -= 1
+    return widths
 
 
 def emit_step(root: Step, *, title: str = "") -> None:
