@@ -24,6 +24,8 @@ STEP = 1e-3
 """Step of the central differences, in standard deviations of the prior: error of order STEP², far above rounding."""
 TOLERANCE = 1e-4
 """A step that lowers the misfit by a smaller part than this ends a climb."""
+DAMPINGS = (0.0, 0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0)
+"""Dampings tried at each step, relative to the prior's width."""
 STARTS = 3
 """Climbs of a fit, each from another place; the one with the lowest misfit counts."""
 MOST_STEPS = 60
@@ -74,7 +76,7 @@ def fit(
     found = []
     for number in range(starts):
         begin = 0.5 * stream(number, "start of a fit").standard_normal(size) if number else np.zeros(size)
-        found.append(_climbed(evidence, begin, progress))
+        found.append(climb(evidence, begin, progress))
     z, residuals, jacobian = min(found, key=lambda f: _misfit(f[1], f[0]))
     return Posterior(
         as_of=evidence.as_of,
@@ -87,29 +89,28 @@ def fit(
     )
 
 
-def _climbed(evidence: Evidence, z: Floats, progress: Callable[[int, float], None]) -> tuple[Floats, Floats, Floats]:
-    """A summit of the posterior, with residuals and Jacobian there.
+def climb(
+    evidence: Evidence, z: Floats, progress: Callable[[int, float], None] = lambda step, misfit: None
+) -> tuple[Floats, Floats, Floats]:
+    """A summit of the posterior near ``z``, with residuals and Jacobian there.
 
-    Levenberg (1944), Marquardt (1963): a step is kept where it lowers ½(|residuals|² + |z|²), else damped more.
+    Levenberg (1944), Marquardt (1963): Gauss–Newton steps against ½(|residuals|² + |z|²), all dampings in one batch of
+    runs, of which the best is taken.
     """
-    damping = 1.0
     residuals, jacobian = linearise(evidence, z)
     misfit = _misfit(residuals, z)
     for step in range(MOST_STEPS):
         progress(step, misfit)
-        trial = z + _step(jacobian, residuals, z, damping)
-        tried = evidence.residuals(trial[:, None])[:, 0]
-        if _misfit(tried, trial) < misfit:
-            gain = misfit - _misfit(tried, trial)
-            z, damping = trial, max(damping / 5, 1e-6)
-            residuals, jacobian = linearise(evidence, z)
-            misfit = _misfit(residuals, z)
-            if gain < TOLERANCE * max(misfit, 1.0):
-                break
-        else:
-            damping *= 4
-            if damping > 1e8:
-                break
+        trials = z[:, None] + np.stack([_step(jacobian, residuals, z, d) for d in DAMPINGS], axis=1)
+        totals = 0.5 * ((evidence.residuals(trials) ** 2).sum(axis=0) + (trials**2).sum(axis=0))
+        best = int(np.argmin(totals))
+        gain = misfit - float(totals[best])
+        if gain <= 0:
+            break
+        z, misfit = trials[:, best], float(totals[best])
+        residuals, jacobian = linearise(evidence, z)
+        if gain < TOLERANCE * max(misfit, 1.0):
+            break
     return z, residuals, jacobian
 
 

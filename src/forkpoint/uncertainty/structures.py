@@ -31,8 +31,6 @@ COLUMNS = (
     "structure", "misfit", "prior_misfit", "log_evidence", "log_score", "log_score_change", "log_score_change_se",
     "weight_against_base", "weight", "worst_series", "worst_series_change", "observations", "as_of", "model_version",
 )  # fmt: skip
-STEPS = 12
-"""Gauss–Newton steps of a refit from the mode with all loops on; a step is halved until it helps."""
 FAILED = 1e3
 """Misfit an observation (squared errors) above which a fit is no fit: runs that fail count a thousand errors each."""
 KASS_RAFTERY = ((1.0, "do not tell apart"), (3.0, "lean to"), (5.0, "prefer"), (np.inf, "clearly prefer"))
@@ -170,37 +168,10 @@ def _words(found: Preference) -> str:
     return f"{text}; left-out series do not settle it."
 
 
-def refit(evidence: Any, start: Floats, *, tell: Callable[[int, float], None] = lambda step, total: None) -> Any:
-    """Residuals, Jacobian and mode of a structure by damped Gauss–Newton from ``start``."""
-    from forkpoint.uncertainty.calibrate import linearise
-
-    z = start
-    residuals, jacobian = linearise(evidence, z)
-    total = 0.5 * float(residuals @ residuals + z @ z)
-    for step in range(STEPS):
-        tell(step, total)
-        inner = np.eye(len(residuals)) + jacobian @ jacobian.T
-        full = jacobian.T @ np.linalg.solve(inner, jacobian @ z - residuals) - z
-        lengths = np.array([1.0, 0.5, 0.25, 0.1, 0.03])
-        trials = z[:, None] + full[:, None] * lengths
-        tried = evidence.residuals(trials)
-        totals = 0.5 * ((tried**2).sum(axis=0) + (trials**2).sum(axis=0))
-        best = int(np.argmin(totals))
-        gain = total - float(totals[best])
-        if gain <= 0:
-            break
-        z = trials[:, best]
-        residuals, jacobian = linearise(evidence, z)
-        total = float(totals[best])
-        if gain < 1e-3 * max(total, 1.0) ** 0.5:
-            break
-    return residuals, jacobian, z
-
-
 def weigh(as_of: dt.date, tell: Callable[[str], None] = lambda text: None) -> list[dict[str, Any]]:
     """Fit and weigh all structures: the rows of the table."""
     from forkpoint.catalog import catalog
-    from forkpoint.uncertainty.calibrate import fit
+    from forkpoint.uncertainty.calibrate import climb, fit
     from forkpoint.uncertainty.evidence import evidence
     from forkpoint.world.fitted import model_version
     from forkpoint.world.scenario import LOOPS
@@ -211,7 +182,7 @@ def weigh(as_of: dt.date, tell: Callable[[str], None] = lambda text: None) -> li
     found: list[Explained] = []
     for loop, switch in [(BASE, ""), *LOOPS.items()]:
         held = replace(day, exogenous={**day.exogenous, switch: 0.0}) if switch else day
-        residuals, jacobian, z = refit(held, start)
+        z, residuals, jacobian = climb(held, start)
         if not switch and residuals @ residuals > FAILED * day.count:
             raise RunError(f"with all loops on the misfit is {residuals @ residuals:.3g}: the world does not run")
         start = z if not switch else start
