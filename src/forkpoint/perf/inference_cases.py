@@ -14,6 +14,7 @@ from forkpoint.catalog import Accelerator, catalog
 from forkpoint.errors import InputError
 from forkpoint.perf.architectures import of_measurement
 from forkpoint.perf.deployment import ALIASES, PRECISIONS, Deployment
+from forkpoint.perf.inference_parameters import unstated
 from forkpoint.perf.serving import GIB, Speculation
 from forkpoint.perf.workload import Architecture
 
@@ -30,8 +31,6 @@ interpreted server; other TensorRT-LLM figures come from its compiled benchmark.
 
 LARGEST_TENSOR = 8
 """Tensor parallelism beyond a node is not what anybody serves with unless it is stated."""
-USUAL_ACCEPTANCE = 0.7
-"""Share of single drafted tokens that are accepted where a row does not say (assumption; 0.6 to 0.9 are reported)."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def stated(row: Any) -> Stated:
     replicas = re.search(r"(\d+) replicas", text)
     engine = engine_named(row.notes or "") or engine_named(row.source_title)
     acceptance = re.search(r"(\d+)\s?% acceptance", text)
-    accepted = float(acceptance[1]) / 100 if acceptance else USUAL_ACCEPTANCE
+    accepted = float(acceptance[1]) / 100 if acceptance else unstated("acceptance")
     drafted = "mtp" in text or "speculative" in text
     sold_as = re.search(r"npu is (\w+)", text)
     limit = re.search(r"tpot limit (?:about )?(\d+) ms", text)

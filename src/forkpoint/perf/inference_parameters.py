@@ -121,6 +121,12 @@ def spread(path: Path = FILE) -> dict[str, tuple[float, float]]:
     return {kind: (float(e["low"]), float(e["high"])) for kind, e in tables(path)["spread"].items()}
 
 
+@cache
+def unstated(name: str) -> float:
+    """What is assumed where a published row leaves ``name`` open: a length, a latency, a rate of acceptance."""
+    return float(tables()["unstated"][name]["value"])
+
+
 def markdown_table(path: Path = FILE) -> str:
     """The parameters as the table of ``docs/inference.md``."""
     lines = ["| parameter | value | prior | bounds | unit | fitted | meaning |", "|---|---|---|---|---|---|---|"]

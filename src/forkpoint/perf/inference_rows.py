@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from forkpoint.errors import InputError
 from forkpoint.perf.deployment import Deployment
 from forkpoint.perf.inference_cases import InferenceCase, inference_case, stated
-from forkpoint.perf.inference_parameters import InferenceParameters, inference_parameters, spread
+from forkpoint.perf.inference_parameters import InferenceParameters, inference_parameters, spread, tables, unstated
 from forkpoint.perf.instances import widening
 from forkpoint.perf.prefill_decode import Pass, decode, first_token_seconds, prefill
 from forkpoint.perf.serving import (
@@ -22,16 +22,6 @@ from forkpoint.perf.serving import (
     serve,
     static_batch,
 )
-
-USUAL_TPOT_LIMIT_MS = 50.0
-"""Latency at which an engine is run where a row reports only the latency (assumption)."""
-
-USUAL_PROMPT = 2048
-"""Tokens of a prompt, or of the context of a decode step, where a row states none (assumption)."""
-USUAL_OUTPUT = 512
-"""New tokens of a served request where a row states none (assumption)."""
-SQUEEZED = {"memory_share": 0.98, "workspace_gb": 1.0}
-"""Memory of a run that was published although it would not fit with usual reserves (assumption)."""
 
 
 class RowResult(NamedTuple):
@@ -78,7 +68,7 @@ def row_result(row: Any, parameters: InferenceParameters | None = None) -> RowRe
         return case_result(case, p)
     except InputError:
         # what was published ran, so it fitted: with memory that engines usually leave free
-        return case_result(case, p.changed(SQUEEZED))
+        return case_result(case, p.changed(tables()["squeezed"]))
 
 
 def case_result(case: InferenceCase, p: InferenceParameters) -> RowResult:
@@ -99,7 +89,7 @@ def case_result(case: InferenceCase, p: InferenceParameters) -> RowResult:
 
 def _prefill_row(case: InferenceCase, p: InferenceParameters, d: Deployment, instances: float) -> RowResult:
     row = case.row
-    prompt = float(row.input_len or USUAL_PROMPT)
+    prompt = float(row.input_len or unstated("input_tokens"))
     if row.metric == "ttft_ms":
         spent = prefill(d, prompt, float(row.batch or 1), p)
         return RowResult(1e3 * spent.seconds, spent, row.batch, d, instances)
@@ -117,7 +107,7 @@ def _prefill_row(case: InferenceCase, p: InferenceParameters, d: Deployment, ins
 
 def _decode_row(case: InferenceCase, p: InferenceParameters, d: Deployment, instances: float) -> RowResult:
     row, words = case.row, case.words
-    context = float(row.input_len or USUAL_PROMPT) + float(row.output_len or 0) / 2.0
+    context = float(row.input_len or unstated("input_tokens")) + float(row.output_len or 0) / 2.0
     if row.batch:
         # with stated data ranks the column is the batch of each (if that fits), else all sequences at once
         ranked = float(row.batch) * (d.attention_data if row.dp or row.ep else 1)
@@ -137,13 +127,13 @@ def _decode_row(case: InferenceCase, p: InferenceParameters, d: Deployment, inst
 
 def _serve_row(case: InferenceCase, p: InferenceParameters, d: Deployment, instances: float) -> RowResult:
     row, words = case.row, case.words
-    given, made = float(row.input_len or USUAL_PROMPT), float(row.output_len or USUAL_OUTPUT)
+    given, made = float(row.input_len or unstated("input_tokens")), float(row.output_len or unstated("output_tokens"))
     concurrency = None if row.batch is None else float(row.batch) / instances
     if words.static and concurrency is not None:
         served = static_batch(d, concurrency, given, made, p)
     elif row.metric == "tpot_ms" and concurrency is None:
         quick = float(d.attention_data)
-        limit = words.tpot_limit_ms or USUAL_TPOT_LIMIT_MS
+        limit = words.tpot_limit_ms or unstated("tpot_ms")
         batch = quick if words.low_latency else max(quick, batch_at_tpot(d, given + made / 2.0, limit, p))
         served = serve(d, Request(given, made), batch, p, words.speculation)
     elif concurrency is None and (requests := published_run(d, Request(given, made))):
@@ -175,7 +165,7 @@ def _separated_row(
     case: InferenceCase, p: InferenceParameters, d: Deployment, instances: float, batch: float
 ) -> RowResult:
     row = case.row
-    given, made = float(row.input_len or USUAL_PROMPT), float(row.output_len or USUAL_OUTPUT)
+    given, made = float(row.input_len or unstated("input_tokens")), float(row.output_len or unstated("output_tokens"))
     if row.metric == "ttft_ms":
         seconds = first_token_seconds(d, given, 1.0, p)
         return RowResult(1e3 * seconds, prefill(d, given, 1.0, p), batch, d, instances)
