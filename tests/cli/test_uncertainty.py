@@ -172,6 +172,8 @@ def test_an_ensemble_and_a_run_tell_one_quantity_in_one_unit() -> None:
     assert re.search(r"nvidia_china_revenue +bn USD/year +\d", shown)
     assert re.search(r"domestic_share_units +% +\d", shown)
     assert not re.search(r"\de[+-]\d|\(0…0\)", shown)
+    other = run("ensemble", "--outputs", "domestic_sales", "--draws", 20, "--to", 2027).output
+    assert re.search(r"domestic_sales +bn USD/year +[\d.]+ \(", other)
 
 
 def test_a_run_says_that_it_has_no_range_and_where_ranges_are() -> None:

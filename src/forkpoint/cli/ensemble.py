@@ -103,12 +103,19 @@ def _wide(rows: list[dict[str, Any]], years: list[int]) -> list[dict[str, Any]]:
     table: dict[str, dict[str, Any]] = {}
     for row in rows:
         if row["time"] in years:
-            factor, unit = scale.get(row["output"], (1.0, unit_words(row["unit"])))
+            factor, unit = scale.get(row["output"]) or _large(row, rows)
             line = table.setdefault(row["output"], {"output": row["output"], "unit": unit})
             middle, low, high = (number(factor * row[p]) for p in ("p50", "p05", "p95"))
             text = middle if low == middle == high else f"{middle} ({low}…{high})"
             line[f"{row['time']:.0f}"] = text + (f" ↑{row['p_above']:.0%}" if "p_above" in row and text != "0" else "")
     return list(table.values())
+
+
+def _large(row: dict[str, Any], rows: list[dict[str, Any]]) -> tuple[float, str]:
+    """The factor and unit in which an output's numbers are short: as they are, millions or billions."""
+    size = max(abs(r["p95"]) for r in rows if r["output"] == row["output"])
+    factor, word = (1e-9, "bn ") if size >= 1e9 else (1e-6, "million ") if size >= 1e6 else (1.0, "")
+    return factor, f"{word}{unit_words(row['unit'])}"
 
 
 @contextmanager
