@@ -123,6 +123,12 @@ def test_the_articles_main_claim_has_a_range_each_year_and_its_sign_is_the_draws
     assert f"{float((ratio > 1).mean()):.0%}" in table.rows[0]["2030"]
 
 
+def test_bandwidths_of_products_say_their_unit(report):
+    law = next(s for s in report[1].sections if s.id == "law")
+    table = next(b for b in law.blocks if "tpp_derived" in getattr(b, "columns", {}))
+    assert all("GB/s" in h for k, h in table.columns.items() if k.startswith(("links", "memory")))
+
+
 def test_a_miss_says_its_unit(report):
     table = score_table()
     if table is None:

@@ -145,9 +145,9 @@ def _print_products(reform: str | None, as_json: bool, as_csv: bool) -> None:
         "law": "law",
         "tpp_derived": "TPP derived",
         "tpp_real": "real",
-        "links_derived": "links derived",
+        "links_derived": "links GB/s derived",
         "links_real": "real",
-        "memory_derived": "memory derived",
+        "memory_derived": "memory GB/s derived",
         "memory_real": "real",
     }
     emit_table(rows, columns=columns, as_json=as_json, as_csv=as_csv)

@@ -228,7 +228,12 @@ def loops(
         columns = {"loop": "loop", "title": "title", "kind": "kind", "says": "says", "switch": "switch"}
         emit_table(loop_rows(), columns=columns, as_json=as_json, as_csv=as_csv)
         return
-    emit_table(effects(variable, name, date), as_json=as_json, as_csv=as_csv)
+    rows = effects(variable, name, date)
+    if not (as_json or as_csv):
+        rows = [r | {"change": "" if (c := r["change"]) is None or c != c else f"{c:+.1%}"} for r in rows]
+    title = f"{name}, {date}: {variable} with each loop over {variable} without it, less one"
+    columns = {"loop": "loop", "title": "title", "change": "change", "felt_from": "felt from", "says": "says"}
+    emit_table(rows, columns=columns, title=title, as_json=as_json, as_csv=as_csv)
 
 
 def _strongest(name: str, draws: int, posterior: str, seed: int, *, as_json: bool, as_csv: bool) -> None:
