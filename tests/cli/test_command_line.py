@@ -121,6 +121,12 @@ def test_every_example_of_a_help_can_be_pasted(verb):
         assert not re.search(r"\S {2,}[^#\s]", line), line
 
 
+@pytest.mark.parametrize(("typed", "said"), [("foo", "'forkpoint --help' lists them"), ("chek", "did you mean check?")])
+def test_a_command_that_is_none_says_where_they_are(monkeypatch, capsys, typed, said):
+    assert exit_of(monkeypatch, typed) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_machine_output_is_plain():
     noisy = {"share": 499.99999999999994, "none": math.nan, "pair": (0.1 + 0.2, np.float32(0.5)), "grid": np.eye(1)}
     result = CliRunner().invoke(click.Command("x", callback=lambda: print_json(noisy)))

@@ -96,7 +96,8 @@ class _LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
-            raise click.UsageError(str(UnknownName("command", cmd_name, COMMANDS)))
+            unknown = str(UnknownName("command", cmd_name, COMMANDS))
+            raise click.UsageError(unknown + ("" if unknown.endswith("?") else "; 'forkpoint --help' lists them"))
         module, attribute = COMMANDS[cmd_name][1].split(":")
         command = getattr(import_module(f"forkpoint.cli.{module}"), attribute)
         assert isinstance(command, click.Command)
