@@ -28,11 +28,13 @@ Floats: TypeAlias = NDArray[np.float64]
 RHAT, EFFECTIVE, BFMI = 1.01, 400, 0.3
 """What a trustworthy sample keeps to: split R-hat, effective draws in bulk and tails (Vehtari et al. 2021), and the
 energy's fraction of missing information (Betancourt 2016)."""
-TARGET_ACCEPT = 0.85
+TARGET_ACCEPT = 0.9
 STEP = 0.1
 """The first step of the integrator."""
 DEEPEST = 5
 """Doublings of a trajectory at most."""
+SPACING = 2
+"""Trajectories a kept draw."""
 TEAM = 4
 """Chains that step together in one process."""
 MOVED = 0.1
@@ -173,8 +175,8 @@ def _walk(
     pilot, _ = _chains(density, around.mode, around.root, begin, third, third, (seed, team[0], 0))
     scale, unscale = _scales(around.root, pilot.reshape(-1, len(around.mode)))
     root, begin, last = around.root @ scale, pilot[:, -1] @ unscale, max(warmup - 2 * third, 1)
-    x, told = _chains(density, around.mode, root, begin, last, draws, (seed, team[0], 1))
-    return team[0], around.mode + x @ root.T, told
+    x, told = _chains(density, around.mode, root, begin, last, SPACING * draws, (seed, team[0], 1))
+    return team[0], around.mode + x[:, SPACING - 1 :: SPACING] @ root.T, told
 
 
 def _scales(root: Floats, x: Floats) -> tuple[Floats, Floats]:
