@@ -12,7 +12,7 @@ from forkpoint.uncertainty.calibrate import Posterior
 from forkpoint.uncertainty.density import Density
 from forkpoint.uncertainty.draws import Draws
 from forkpoint.uncertainty.evidence import evidence
-from forkpoint.uncertainty.nuts import nuts, sampled
+from forkpoint.uncertainty.nuts import SPACING, nuts, sampled
 from forkpoint.uncertainty.parameters import coordinates
 from forkpoint.uncertainty.posterior_file import read_posterior, write_posterior
 from forkpoint.uncertainty.priors import stream
@@ -75,7 +75,9 @@ def test_the_pilot_finds_the_shape_that_the_whitening_missed():
     found = nuts(gaussian, Around(np.zeros(8), 0.5 * np.eye(8)), warmup=300, draws=500, seed=1)
     assert found.trusted, found.words
     np.testing.assert_allclose((found.flat.T @ turn).std(axis=0), widths[:, 0], rtol=0.1)
-    assert found.gradients < 8 * 4 * 500  # a trajectory across widths that differ by thirty takes hundreds of steps
+    assert (
+        found.gradients < 8 * 4 * 500 * SPACING
+    )  # a trajectory across widths that differ by thirty takes hundreds of steps
 
 
 def test_nuts_finds_a_posterior_that_is_no_gaussian_where_laplace_is_wrong():
