@@ -10,6 +10,7 @@ from forkpoint.perf.architectures import of_language_model
 from forkpoint.perf.equivalence import eight_bit_ratio, equivalent, processing_ratio, table
 from forkpoint.perf.instances import (
     JOBS,
+    Job,
     best_decode,
     best_prefill,
     deployments,
@@ -72,10 +73,21 @@ def test_ranges_widen_for_chips_that_nobody_measured() -> None:
     assert width("nvidia-h20-sxm-96gb") < width("nvidia-h100-pcie-80gb") < width("kunlun-p800")
 
 
-def test_a_chip_with_an_unknown_figure_is_refused_in_words() -> None:
-    found = equivalent(LLAMA, CHIPS["cambricon-mlu590"], H100, "decode")
+@pytest.mark.parametrize("job", JOBS)
+@pytest.mark.parametrize(
+    ("chip", "figures"),
+    [
+        ("cambricon-mlu590", "MLU590: the catalogue does not know its memory size, memory bandwidth"),
+        ("nvidia-p4-pcie-8gb", "Tesla P4: the catalogue does not know its 16-bit peak"),
+        ("iluvatar-zhikai-100", "(MR-V100): the catalogue does not know its memory bandwidth"),
+    ],
+)
+def test_a_chip_with_an_unknown_figure_is_refused_in_the_same_words_at_every_job(
+    chip: str, figures: str, job: Job
+) -> None:
+    found = equivalent(LLAMA, CHIPS[chip], H100, job)
     assert found.count is None
-    assert "does not know mem_gb" in found.reason
+    assert f"{figures}; take another chip, or put a row of your own over ours" in found.reason
 
 
 def test_a_latency_that_nothing_reaches_is_said() -> None:

@@ -101,17 +101,8 @@ def _of_record(record: Accelerator) -> Chip:
     peaks = {k: v * 1e12 for k, v in columns.items() if v}
     if "fp16" not in peaks and "bf16" not in peaks and "fp8" in peaks:
         peaks["bf16"] = peaks["fp8"] / 2
-    missing = [
-        label
-        for label, value in (
-            ("16-bit peak", peaks.get("fp16") or peaks.get("bf16")),
-            ("memory size", record.mem_gb),
-            ("memory bandwidth", record.mem_bw_gbs),
-        )
-        if not value
-    ]
-    if missing:
-        raise InputError(f"{record.name}: the catalogue does not know its {', '.join(missing)}")
+    if _missing(record):
+        raise unknown_figures(record)
     assert record.mem_gb is not None
     assert record.mem_bw_gbs is not None
     released = first_day(record.release_date) if record.release_date else None
@@ -128,6 +119,25 @@ def _of_record(record: Accelerator) -> Chip:
         platform=platform_of(record),
         superchip=record.id.startswith(("nvidia-gb", "nvidia-gh")),
         year=released.year + (released.month - 1) / 12 if released else 2024.0,
+    )
+
+
+def _missing(record: Accelerator) -> list[str]:
+    """What a prediction needs of a chip and the catalogue does not know, in words."""
+    figures = {
+        "16-bit peak": record.fp16_tflops or record.bf16_tflops or record.fp8_tflops,
+        "memory size": record.mem_gb,
+        "memory bandwidth": record.mem_bw_gbs,
+    }
+    return [label for label, value in figures.items() if not value]
+
+
+def unknown_figures(record: Accelerator, *also: str) -> InputError:
+    """The refusal of a chip for all figures that are unknown, ``also`` among them, with what can be done."""
+    figures = ", ".join(dict.fromkeys([*also, *_missing(record)]))
+    return InputError(
+        f"{record.name}: the catalogue does not know its {figures}; take another chip, "
+        "or put a row of your own over ours (FORKPOINT_CATALOG=FOLDER, docs/catalog.md)"
     )
 
 

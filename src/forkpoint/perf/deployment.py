@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from forkpoint.catalog import Accelerator
 from forkpoint.errors import InputError, UnknownName
+from forkpoint.perf.chip import unknown_figures
 from forkpoint.perf.cluster import presets
 from forkpoint.perf.workload import Architecture
 
@@ -113,7 +114,9 @@ class Deployment:
     @cached_property
     def bandwidth(self) -> float:
         """Memory bandwidth, bytes/s."""
-        return 1e9 * _known(self.chip, "mem_bw_gbs")
+        if self.chip.mem_bw_gbs is None:
+            raise unknown_figures(self.chip)
+        return 1e9 * self.chip.mem_bw_gbs
 
     @cached_property
     def head_width(self) -> float:
@@ -172,11 +175,4 @@ def _first(chip: Accelerator, columns: tuple[str, ...]) -> tuple[str, float]:
         value: float | None = getattr(chip, column)
         if value is not None:
             return column, value
-    raise InputError(f"{chip.id}: the catalogue knows no peak among {', '.join(columns)}")
-
-
-def _known(chip: Accelerator, column: str) -> float:
-    value: Any = getattr(chip, column)
-    if value is None:
-        raise InputError(f"{chip.id}: the catalogue does not know {column}")
-    return float(value)
+    raise unknown_figures(chip, "16-bit peak")

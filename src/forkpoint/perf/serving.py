@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from forkpoint.errors import InputError
+from forkpoint.perf.chip import unknown_figures
 from forkpoint.perf.deployment import Deployment
 from forkpoint.perf.inference_parameters import InferenceParameters, inference_parameters, tables
 from forkpoint.perf.prefill_decode import Pass, decode, host_share, prefill
@@ -87,7 +88,7 @@ def cache_bytes_free(deployment: Deployment, parameters: InferenceParameters | N
     p = parameters or inference_parameters()
     chip = deployment.chip
     if chip.mem_gb is None:
-        raise InputError(f"{chip.id}: the catalogue does not know mem_gb")
+        raise unknown_figures(chip)
     usable = chip.mem_gb * GIB * p.memory_share - p.workspace_gb * 1e9
     free = usable - deployment.weights.total_bytes
     if free <= 0.0:
