@@ -12,6 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SCHEMA = "forkpoint.trace.v1"
+SCALES = ((1e9, "bn"), (1e6, "million"))
+"""Sizes from which a number is said in billions or millions, up to thousands of billions."""
+
+
+def scale(size: float) -> tuple[float, str]:
+    """What to divide numbers of this size by, and the word for it (none below a million, or past all words)."""
+    return next(((least, word) for least, word in SCALES if least <= abs(size) < 1e4 * SCALES[0][0]), (1.0, ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +46,17 @@ class Quantity:
         )
 
     def __str__(self) -> str:
+        unit = "" if self.unit == "1" else self.unit
         if self.low is not None and self.high is not None and self.low != self.high:
-            text = f"{self.low:g}–{self.high:g}"
+            divisor, word = scale(self.high)
+            text = f"{self.low / divisor:g}–{self.high / divisor:g} {word}"
         elif isinstance(self.value, float):
-            text = f"{self.value:,.6g}"
+            divisor, word = scale(self.value)
+            grouped = "" if unit == "year" else ","
+            text = f"{self.value / divisor:{grouped}.6g} {word}"
         else:
             text = "unknown" if self.value is None else str(self.value)
-        return f"{text} {self.unit}".rstrip()
+        return f"{text.rstrip()} {unit}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)

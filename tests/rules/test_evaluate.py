@@ -61,7 +61,7 @@ def test_flags_tell_what_to_look_into() -> None:
 def test_assumptions_are_told() -> None:
     said = "; ".join(check("H100", on="2024-01-01").assumptions)
     assert "headquartered in CN" in said
-    assert "export_from_us" in said
+    assert "export from the United States" in said
 
 
 def test_unknown_names_offer_the_nearest() -> None:

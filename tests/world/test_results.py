@@ -103,5 +103,37 @@ def test_an_explanation_shows_equation_inputs_and_loops(monkeypatch):
     monkeypatch.setattr(explain, "named_loops", lambda: chosen)
     step = explain.explain("licence_grant", at="2026Q2", versus="full-embargo")
     assert "lobbying" in step.children[0].numbers
-    assert "exp(-bought)" in step.detail
+    assert "bought = switch_b2 · beyond_catalogue · levy_interest · licence_fee · lobbying" in step.detail
+    assert "e^(-bought)" in step.detail
+    assert "in the code: world/politics.py, line " in step.detail
+    assert "return" not in step.detail
     assert step.children[-1].name.startswith("versus")
+
+
+def test_an_explanation_uses_the_numbers_and_units_of_a_run(monkeypatch):
+    from forkpoint.world import explain
+
+    monkeypatch.setattr(explain, "named_loops", dict)
+    told = explain.explain("nvidia_china_revenue")
+    summary = {r["quantity"]: r for r in results.summary(run("as-it-was"), ["2025"])}
+    assert told.outcome.endswith(" bn USD/year")
+    assert summary["NVIDIA revenue in China"]["unit"] == "bn USD/year"
+    shown = {name: str(q) for name, q in told.children[0].numbers.items()}
+    assert shown["nvidia_other_sales"].endswith(" bn USD/year")
+    assert float(shown["china_share_of_other"]) < 1, "a number without dimension has no unit"
+    assert explain.explain("domestic_share_units").outcome.endswith(" %")
+    assert explain.explain("usable_compute").outcome.endswith(" million H100e")
+
+
+def test_every_equation_can_be_read_as_text():
+    """No LaTeX and no Python is left in any equation of the world."""
+    from forkpoint.dynamics.variables import Equation
+    from forkpoint.world.explain import formula
+    from forkpoint.world.model import world
+
+    for name, variable in world().variables.items():
+        if isinstance(variable, Equation):
+            text = formula(name)
+            assert "=" in text, text
+            assert not set("\\{}$") & set(text), text
+            assert text.count("(") == text.count(")"), text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +13,7 @@ from forkpoint.errors import InputError
 if TYPE_CHECKING:
     from forkpoint.rules.clauses import Law
     from forkpoint.rules.finding import Finding
+    from forkpoint.rules.timeline import Change
 
 _SWITCHES = {
     "diffusion": ("diffusion_enforced", {"enforced": True, "not-enforced": False}),
@@ -131,27 +132,39 @@ def chosen_law(reform: str | None) -> Law:
 
 
 def print_finding(finding: Finding) -> None:
-    """A finding in a few lines of plain text."""
+    """A finding in a few lines of plain words, each with the paragraphs that decided it."""
+    from forkpoint.cli.output import screen_width
+    from forkpoint.rules.account import FIELD_TITLES, cited, in_words
+    from forkpoint.rules.finding import INDETERMINATE
+
     o = finding.outcome
+
+    def line(label: str, said: str, stage: str = "") -> str:
+        label = FIELD_TITLES.get(label, label)
+        cites = "; ".join(cited(finding.trace, stage)) if stage and said != INDETERMINATE else ""
+        return click.wrap_text(said + (f" [{cites}]" if cites else ""), room, f"  {label:<17}", " " * 19)
+
+    room = min(screen_width(), 100)
+    source = in_words("licence_source", o.licence_source)
+    licence = f"{o.licence_required}, by {source}" if o.licence_required == "yes" else o.licence_required
     lines = [
         f"{finding.name} to {finding.to} on {finding.on}" + (f", as known on {finding.known}" if finding.known else ""),
-        f"  paragraph        {o.eccn}",
-        f"  licence          {o.licence_required}" + (f" ({o.licence_source})" if o.licence_required == "yes" else ""),
-        f"  exception        {o.exception_available}",
-        f"  what remains     {o.net_authorisation}",
-        f"  review policy    {o.review_policy}",
-        f"  25 % duty        {o.tariff_232}",
+        line("eccn", in_words("eccn", o.eccn), "classify"),
+        line("licence_required", licence, "require"),
+        line("exception_available", o.exception_available, "exception" if o.exception_available != "none" else ""),
+        line("net_authorisation", in_words("net_authorisation", o.net_authorisation)),
+        line("review_policy", in_words("review_policy", o.review_policy) or "nothing to apply for", "review"),
+        line("tariff_232", o.tariff_232, "tariff"),
     ]
     if o.fee:
-        lines.append(f"  revenue share    {o.fee} (practice)")
+        lines.append(line("fee", f"{o.fee} (practice)", "fee"))
     if o.prc_gate:
-        lines.append(f"  China's gate     {o.prc_gate}")
+        lines.append(line("prc_gate", o.prc_gate, "gate"))
     if finding.settles:
-        lines.append(click.wrap_text("; ".join(finding.settles), 100, "  would settle it  ", " " * 19))
-    lines += [click.wrap_text(flag, 100, "  look into        ", " " * 19) for flag in finding.flags]
-    lines.append(f"  evidence         grade {finding.grade or '–'}, the weakest clause that decided")
-    taken = "; ".join(finding.assumptions)
-    lines.append(click.wrap_text(taken, 100, "  taken            ", " " * 19))
+        lines.append(line("would settle it", "; ".join(finding.settles)))
+    lines += [line("look into", flag) for flag in finding.flags]
+    lines.append(line("evidence", f"grade {finding.grade or '–'}, the weakest clause that decided"))
+    lines.append(line("taken", "; ".join(finding.assumptions)))
     lines.append("Informs, never clears; not legal advice.")
     click.echo("\n".join(lines))
 
@@ -191,24 +204,28 @@ Examples:
 def timeline(chip: str, sku: str, as_json: bool, as_csv: bool, **options: Any) -> None:
     """One CHIP through all versions of the law."""
     from forkpoint.cli.output import emit_table
+    from forkpoint.rules.account import in_words
     from forkpoint.rules.timeline import timeline as through_time
 
     law = chosen_law(options.pop("reform"))
     segment = options.pop("segment")
     spans = through_time(chip, sku=sku, segment=segment, law_of=law, **question_words(options))
-    rows = [{**span.to_dict(), "name": span.finding.name} for span in spans]
+    title = f"{spans[0].finding.name} to {options['to']}; a line holds until the day before the next"
+    if as_json or as_csv:
+        rows = [{**span.to_dict(), "name": span.finding.name} for span in spans]
+        emit_table(rows, as_json=as_json, as_csv=as_csv)
+        return
     columns = {
         "from": "from",
-        "to": "to",
         "eccn": "paragraph",
         "licence_required": "licence",
         "licence_source": "by",
         "net_authorisation": "what remains",
         "review_policy": "review",
     }
-    columns |= {k: v for k, v in (("prc_gate", "China's gate"), ("fee", "share")) if any(r[k] for r in rows)}
-    title = f"{rows[0]['name']} to {options['to']}"
-    emit_table(rows, columns=columns, title=title, note=_NOTE, as_json=as_json, as_csv=as_csv)
+    shown = [{k: in_words(k, str(v or "")) for k, v in span.to_dict().items()} for span in spans]
+    columns |= {k: v for k, v in (("prc_gate", "China's gate"), ("fee", "share")) if any(r[k] for r in shown)}
+    emit_table(shown, columns=columns, title=title, note=_NOTE)
 
 
 @click.command(
@@ -235,7 +252,7 @@ def matrix(
     as_csv: bool,
 ) -> None:
     """What remains to be done for CHIPS (all by default) on every version of the law."""
-    from forkpoint.cli.output import emit_table
+    from forkpoint.cli.output import emit_table, screen_width
     from forkpoint.rules.question import day
     from forkpoint.rules.timeline import matrix as all_versions
 
@@ -244,11 +261,12 @@ def matrix(
         chosen or None, chips or None, to=to, hq=hq, known=day(known, "--known"), law_of=chosen_law(reform)
     )
     table = [{"chip": c, **{d.isoformat(): s for d, s in zip(shown, r, strict=True)}} for c, r in rows.items()]
-    if as_json or as_csv or len(shown) <= _WIDEST:
+    widest = max(1, (screen_width() - max(map(len, rows), default=0)) // _DAY)
+    if as_json or as_csv or len(shown) <= widest:
         emit_table(table, title=f"to {to}", note=_NOTE, as_json=as_json, as_csv=as_csv)
         return
-    for start in range(0, len(shown), _WIDEST):
-        part = [d.isoformat() for d in shown[start : start + _WIDEST]]
+    for start in range(0, len(shown), widest):
+        part = [d.isoformat() for d in shown[start : start + widest]]
         emit_table(table, columns={"chip": "chip", **{d: d for d in part}}, title=f"to {to}, from {part[0]}")
     click.echo(_NOTE)
 
@@ -278,6 +296,7 @@ def diff(
 ) -> None:
     """What changed between the days BEFORE and AFTER, and for which chips."""
     from forkpoint.cli.output import emit_table
+    from forkpoint.rules.account import FIELD_TITLES, in_words
     from forkpoint.rules.question import day
     from forkpoint.rules.timeline import diff as changes_between
 
@@ -295,16 +314,28 @@ def diff(
     if not changes and not as_csv:
         click.echo(f"nothing changed for any chip between {first} and {second} for {to}")
         return
-    rows = [
-        {"chip": c.chip, "field": field, str(first): c.before[field] or "–", str(second): c.after[field] or "–"}
+    if as_csv:
+        rows = [
+            {"chip": c.chip, "field": field, str(first): c.before[field] or "–", str(second): c.after[field] or "–"}
+            for c in changes
+            for field in c.before
+        ]
+        click.echo(to_csv(rows, ("chip", "field", str(first), str(second))), nl=False)
+        return
+    shown = [
+        {"chip": c.name, "what": FIELD_TITLES[field]}
+        | {side: in_words(field, of[field]) for side, of in (("before", c.before), ("after", c.after))}
         for c in changes
         for field in c.before
     ]
-    if as_csv:
-        click.echo(to_csv(rows, ("chip", "field", str(first), str(second))), nl=False)
-        return
-    emit_table(rows, title=f"{len(changes)} chips change, to {to}", note=_NOTE)
+    columns = {"chip": "chip", "what": "what", "before": str(first), "after": str(second)}
+    emit_table(shown, columns=columns, title=f"{_counted(changes)}, to {to}", note=_NOTE)
+
+
+def _counted(changes: Sequence[Change]) -> str:
+    return "1 chip changes" if len(changes) == 1 else f"{len(changes)} chips change"
 
 
 _NOTE = "Informs, never clears; not legal advice."
-_WIDEST = 6
+_DAY = 15
+"""Characters of a day's column: the longest word and the gap between columns."""

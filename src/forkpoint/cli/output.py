@@ -6,6 +6,9 @@ import csv
 import io
 import json
 import math
+import os
+import re
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -50,8 +53,8 @@ def emit_table(
     cells = [[heading, *(cell(row.get(key)) for row in rows)] for key, heading in shown.items()]
     screen = console()
     table = Table(title=escape(title) or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
-    for key, column, width in zip(shown, cells, _widths(cells, screen.width), strict=True):
-        numeric = bool(rows) and all(isinstance(r.get(key), int | float | None) for r in rows)
+    for column, width in zip(cells, _widths(cells, screen.width), strict=True):
+        numeric = bool(rows) and all(_NUMBER.fullmatch(text) for text in column[1:])
         table.add_column(column[0], justify="right" if numeric else "left", overflow="fold", width=width)
     for texts in zip(*(column[1:] for column in cells), strict=True):
         table.add_row(*map(escape, texts))
@@ -63,16 +66,20 @@ def emit_table(
 def _widths(cells: Sequence[Sequence[str]], room: int) -> list[int]:
     """Characters of each column, two apart, so that words stay whole as long as ``room`` allows.
 
-    Every column first gets its longest word, the longest cut where even these do not fit; what is left goes, a
-    character at a time, to the column whose longest cell lacks most.
+    Every column first gets its longest word, the longest cut where even these do not fit, dates, paragraphs and yes or
+    no last; what is left goes, a character at a time, to the column whose longest cell lacks most.
     """
     from rich.cells import cell_len
 
     whole = [max(map(cell_len, column), default=0) for column in cells]
-    widths = [max((cell_len(w) for text in column for w in text.split()), default=0) for column in cells]
+    words = [[w for text in column for w in text.split()] for column in cells]
+    widths = [max(map(cell_len, ws), default=0) for ws in words]
+    firm = [max((cell_len(w) for w in ws if _FIRM.fullmatch(w)), default=1) for ws in words]
     left = room - sum(widths) - 2 * (len(cells) - 1)
     while left < 0 and max(widths) > 1:
-        widths[widths.index(max(widths))] -= 1
+        loose = [w if w > least else 0 for w, least in zip(widths, firm, strict=True)]
+        cut = loose if any(loose) else widths
+        widths[cut.index(max(cut))] -= 1
         left += 1
     while left > 0 and widths != whole:
         lack = [want - width for want, width in zip(whole, widths, strict=True)]
@@ -81,24 +88,30 @@ def _widths(cells: Sequence[Sequence[str]], room: int) -> list[int]:
     return widths
 
 
+_NUMBER = re.compile(r"–|[-+]?[\d,.]+(e-?\d+)?")
+"""What stands to the right in its column."""
+_FIRM = re.compile(r"yes|no|\d{4}-\d{2}-\d{2}|\d[A-Z]\d{3}\S{0,4}")
+"""Words that a table does not break: yes and no, dates, paragraphs of the Control List."""
+
+
 def emit_step(root: Step, *, title: str = "") -> None:
     """Print an explanation as a tree."""
+    from rich.markup import escape
     from rich.tree import Tree
 
     def label(step: Step) -> str:
-        from rich.markup import escape
-
         margin = "" if step.margin is None else f"  [dim]margin {step.margin:+.1%}[/dim]"
         tail = " · ".join(t for t in (step.citation, f"grade {step.grade}" if step.grade else "") if t)
-        text = f"[bold]{escape(step.name)}[/bold]: {escape(step.outcome)}{margin}"
+        outcome = f": {escape(step.outcome)}" if step.outcome else ""
+        text = f"[bold]{escape(step.name)}[/bold]{outcome}{margin}"
         if step.detail:
             text += f"\n{escape(step.detail)}"
         return text + (f"\n[dim]{escape(tail)}[/dim]" if tail else "")
 
     def grow(branch: Tree, step: Step) -> None:
         for name, quantity in step.numbers.items():
-            source = f"  [dim]{quantity.source}[/dim]" if quantity.source else ""
-            branch.add(f"{name} = {quantity}{source}")
+            source = f"  [dim]{escape(quantity.source)}[/dim]" if quantity.source else ""
+            branch.add(f"{escape(name)} = {escape(str(quantity))}{source}")
         for child in step.children:
             grow(branch.add(label(child)), child)
 
@@ -146,15 +159,22 @@ def unit_words(unit: object) -> str:
 
 
 def console() -> Any:
-    """The terminal, or 100 columns where the output is piped."""
+    """The terminal, or a page of :func:`screen_width` where the output is piped."""
     from rich.console import Console
 
     class Screen(Console):
         def on_broken_pipe(self) -> None:
             raise  # again, inside rich's handler: main() ends quietly with 0, rich would end with 1
 
-    piped = not sys.stdout.isatty()
-    return Screen(width=100 if piped else None, highlight=False, markup=True, emoji=False)
+    width = None if sys.stdout.isatty() else screen_width()
+    return Screen(width=width, highlight=False, markup=True, emoji=False)
+
+
+def screen_width() -> int:
+    """Columns of the terminal or of ``COLUMNS``; 100 where the output is piped and nothing else is said."""
+    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+        return 100
+    return shutil.get_terminal_size().columns
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from forkpoint.cli.output import (
     to_csv,
     unit_words,
 )
+from forkpoint.trace import scale
 
 _CELL = 40
 """Characters of a cell that would otherwise push the others off the screen."""
@@ -80,8 +81,9 @@ def run(
         return
     for one in runs:
         years = [y for y in HEADLINE if int(y) <= to]
-        columns = {"quantity": "", "unit": "unit", **{y: y for y in years}}
-        emit_table(results.summary(one, years), columns=columns, title=one.scenario.title, note=one.scenario.question)
+        columns = {"quantity": "", **{y: y for y in years}}
+        rows = [{**r, "quantity": f"{r['quantity']}, {r['unit']}"} for r in results.summary(one, years)]
+        emit_table(rows, columns=columns, title=one.scenario.title, note=one.scenario.question)
     words = " ".join(one.scenario.name for one in runs)
     console().print(
         f"One run at the {'prior' if prior else 'fitted'} central values, no range; medians with ranges, and how sure "
@@ -131,12 +133,23 @@ def levers(everything: bool, as_json: bool, as_csv: bool) -> None:
         emit_table(rows, as_json=as_json, as_csv=as_csv)
         return
     columns = {"lever": "lever", "now": "now", "low": "low", "high": "high", "unit": "unit", "meaning": "meaning"}
-    shown = [{**r, "now": _one_line(r["now"]), "unit": unit_words(r["unit"])} for r in rows]
-    cut = any(a["now"] != b["now"] for a, b in zip(shown, rows, strict=True))
+    shown = [_short(r) for r in rows]
+    cut = any("…" in str(r["now"]) for r in shown)
     emit_table(shown, columns=columns, note="…: one value a label; --json and --csv have them all" if cut else "")
 
 
-def _one_line(value: float | str) -> float | str:
+def _short(row: dict[str, Any]) -> dict[str, Any]:
+    """A lever's row that fits: large numbers as 3e9 (so they can be typed), of values by label the first ones."""
+    return row | {k: _typed(row[k]) for k in ("now", "low", "high")} | {"unit": unit_words(row["unit"])}
+
+
+def _typed(value: Any) -> Any:
+    if isinstance(value, int | float) and scale(value)[1]:
+        return f"{value:.6g}".replace("e+0", "e").replace("e+", "e")
+    return _one_line(value)
+
+
+def _one_line(value: Any) -> Any:
     """A value that fits a cell: of one that varies by label, the first ones."""
     if not isinstance(value, str) or len(value) <= _CELL:
         return value

@@ -9,7 +9,7 @@ from forkpoint.rules.clauses import Clause
 from forkpoint.rules.finding import Outcome
 from forkpoint.rules.items import NUMBERS, Item
 from forkpoint.rules.predicate import Fact, Number, Truth
-from forkpoint.rules.question import Question
+from forkpoint.rules.question import SWITCHES, TRANSACTIONS, Question
 from forkpoint.trace import Quantity, Step
 
 STAGE_TITLES = {
@@ -23,6 +23,75 @@ STAGE_TITLES = {
     "gate": "China's gate",
     "flag": "to look into",
 }
+
+FIELD_TITLES = {
+    "eccn": "paragraph",
+    "licence_required": "licence",
+    "licence_source": "by",
+    "exception_available": "exception",
+    "net_authorisation": "what remains",
+    "review_policy": "review policy",
+    "tariff_232": "25 % duty",
+    "fee": "revenue share",
+    "prc_gate": "China's gate",
+}
+"""An outcome's fields as a person reads them."""
+WORDS: Mapping[str, Mapping[str, str]] = {
+    "eccn": {
+        "pre_3A090": "before 3A090",
+        "not_3A090": "not 3A090",
+        "PRC 3A090 IC (presumed)": "3A090, presumed of a chip designed in China",
+    },
+    "licence_source": {
+        "ccl": "Control List",
+        "hq_rule": "headquarters rule",
+        "letter": "letter",
+        "end_use": "end use",
+        "entity_list": "Entity List",
+        "affiliates": "affiliates rule",
+        "russia": "Russia and Belarus",
+        "embargo": "embargo",
+        "gp10": "General Prohibition 10",
+    },
+    "net_authorisation": {
+        "none_needed": "nothing",
+        "exception_no_notice": "exception, no notice",
+        "exception_with_notice": "exception, with notice",
+        "exception_with_conditions": "exception, on conditions",
+        "licence": "licence",
+        "bis_authorisation": "authorisation by BIS",
+    },
+    "review_policy": {
+        "presumption_of_denial": "presumption of denial",
+        "presumption_of_approval": "presumption of approval",
+        "case_by_case": "case by case",
+        "licences_being_granted": "licences are being granted",
+        "not_published": "not published",
+        "bis_authorisation_needed": "authorisation by BIS",
+    },
+}
+"""The codes of an outcome in plain words, by field; what is missing here is a term of the field and stands as it is."""
+
+
+def in_words(field: str, code: str) -> str:
+    """A code of an outcome's field as a person reads it; "" where nothing applies."""
+    if code in ("", "n/a"):
+        return ""
+    parts = code.split("+") if field == "licence_source" else [code]
+    return " + ".join(WORDS.get(field, {}).get(part, part) for part in parts)
+
+
+def cited(trace: Step, stage: str) -> tuple[str, ...]:
+    """Citations of the clauses that were met at a stage of a finding's explanation, each once."""
+    met = (
+        clause.citation
+        for way in trace.children
+        for part in way.children
+        if part.name == STAGE_TITLES[stage]
+        for clause in part.children
+        if clause.outcome == "met" and clause.citation != "none"
+    )
+    return tuple(dict.fromkeys(met))
 
 
 def called(items: Sequence[Item]) -> str:
@@ -77,7 +146,7 @@ def branch(item: Item, outcome: Outcome, tried: Mapping[str, Sequence[Step]]) ->
     )
     return Step(
         name=item.name + (f" ({item.variant})" if item.variant else ""),
-        outcome=f"{outcome.eccn}, licence {outcome.licence_required}",
+        outcome=f"{in_words('eccn', outcome.eccn)}, licence {outcome.licence_required}",
         detail="; ".join(item.notes),
         numbers=numbers,
         children=stages,
@@ -87,13 +156,13 @@ def branch(item: Item, outcome: Outcome, tried: Mapping[str, Sequence[Step]]) ->
 def _stage_outcome(stage: str, outcome: Outcome) -> str:
     return {
         "define": "",
-        "classify": outcome.eccn,
-        "require": outcome.licence_source,
+        "classify": in_words("eccn", outcome.eccn),
+        "require": in_words("licence_source", outcome.licence_source) or "none",
         "exception": outcome.exception_available,
-        "review": outcome.review_policy,
+        "review": in_words("review_policy", outcome.review_policy) or "nothing to apply for",
         "tariff": outcome.tariff_232,
         "fee": outcome.fee or "none",
-        "gate": outcome.prc_gate or "n/a",
+        "gate": outcome.prc_gate or "none",
         "flag": "",
     }[stage]
 
@@ -125,8 +194,10 @@ def assumptions(question: Question, items: Sequence[Item]) -> tuple[str, ...]:
         said.append("no ultimate parent elsewhere")
     if not question.purpose:
         said.append("no particular end use")
-    said.append(f"transaction: {question.transaction}")
+    said.append(f"transaction: {TRANSACTIONS[question.transaction]}")
     said.append("every certification made" if question.certified else "certifications not made")
-    said += [f"{i.name}: taken as {i.segment}" for i in items[:1] if i.segment]
-    said += [f"switch {k} = {v}" for k, v in question.switches.items() if v is not None]
+    said += [
+        f"{i.name}: taken as a {i.segment.replace('datacenter', 'data-centre')} chip" for i in items[:1] if i.segment
+    ]
+    said += [f"{SWITCHES[k]}: {'true' if v else 'false'}" for k, v in question.switches.items() if v is not None]
     return tuple(said)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from forkpoint.rules.account import STAGE_TITLES, assumptions, branch, called, settling
+from forkpoint.rules.account import STAGE_TITLES, assumptions, branch, called, in_words, settling
 from forkpoint.rules.clauses import Clause, Law, law
 from forkpoint.rules.destinations import country_code
 from forkpoint.rules.finding import INDETERMINATE, Finding, Outcome, merge, weakest
@@ -87,7 +87,8 @@ def evaluate(items: Sequence[Item], question: Question, of: Law, *, explain: boo
         grade=weakest(grades),
         trace=Step(
             name=f"{name} to {question.to} on {question.on}",
-            outcome=f"{merged.eccn}, licence {merged.licence_required}, {merged.net_authorisation}",
+            outcome=f"{in_words('eccn', merged.eccn)}, licence {merged.licence_required}, "
+            f"what remains: {in_words('net_authorisation', merged.net_authorisation)}",
             detail=f"would settle it: {', '.join(facts_that_settle)}" if facts_that_settle else "",
             grade=weakest(grades),
             children=tuple(branches),

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from forkpoint.dynamics.emit.equations import equation_part
+from forkpoint.dynamics.emit.plain import plain
 from forkpoint.dynamics.variables import Equation, Parameter
 from forkpoint.errors import UnknownName
-from forkpoint.trace import Quantity, Step
+from forkpoint.trace import Quantity, Step, scale
 from forkpoint.world.levers import Setting, parse_date, setting
 from forkpoint.world.loops import named_loops
 from forkpoint.world.model import world
-from forkpoint.world.results import quarter_name
+from forkpoint.world.results import headline, quarter_name
 from forkpoint.world.run import Trajectories, inputs, run
 
 FELT = 0.00025
@@ -45,7 +50,7 @@ def explain(
     declared = model[variable]
     return Step(
         name=f"{variable} in {here.scenario.title}, {quarter_name(time)}",
-        outcome=_text(here, variable, time),
+        outcome=str(_quantity(here, variable, time)),
         detail=f"{declared.meaning}\n{formula(variable)}",
         citation=declared.source,
         children=tuple(children),
@@ -53,23 +58,15 @@ def explain(
 
 
 def formula(variable: str) -> str:
-    """The body of a variable's equation as it stands in the code."""
+    """A variable's equation as the page of equations has it, in one line a formula, and where it stands in the code."""
     declared = world()[variable]
-    if not isinstance(declared, Equation) or declared.function is None:
-        return ""
-    if declared.kind == "stock":
-        flows = [n for n, f in world().flows.items() if variable in (_stock(f.into), _stock(f.outof))]
-        return f"{variable} changes by: " + ", ".join(
-            ("+ " if _stock(world().flows[n].into) == variable else "− ") + n for n in flows
-        )
-    source = inspect.getsource(declared.function)
-    _, _, body = source.partition('"""')
-    _, _, body = body.partition('"""')
-    return inspect.cleandoc("\n" + body.strip("\n"))
-
-
-def _stock(target: str | None) -> str:
-    return (target or "").partition("[")[0]
+    assert isinstance(declared, Equation)
+    part = equation_part(world(), declared, {})
+    lines = [plain(latex) for sign, latex in pairwise(part) if sign == "$$" and latex]
+    if declared.function is None:
+        return "\n".join(lines)
+    code = inspect.unwrap(declared.function).__code__
+    return "\n".join([*lines, f"in the code: world/{Path(code.co_filename).name}, line {code.co_firstlineno}"])
 
 
 def _inputs(variable: str, here: Trajectories, time: float) -> Step:
@@ -79,49 +76,58 @@ def _inputs(variable: str, here: Trajectories, time: float) -> Step:
     numbers = {}
     for name in declared.inputs:
         if name in here:
-            numbers[name] = Quantity(_text(here, name, time, unit=False), here.unit(name), source=model[name].meaning)
+            numbers[name] = replace(_quantity(here, name, time), source=model[name].meaning)
             continue
         one = model.variables.get(name)
         if one is None:
-            numbers[name] = Quantity(time, "year")
+            numbers[name] = Quantity(quarter_name(time))
             continue
         given = values.get(name, getattr(one, "value", None))
         low, high = (one.low, one.high) if isinstance(one, Parameter) else (None, None)
-        shown = float(given) if isinstance(given, int | float) else _now(given, time)
-        numbers[name] = Quantity(
-            shown,
-            one.unit,
-            source=f"{one.source}" + (f" ({low:g}–{high:g})" if low is not None and high is not None else ""),
-        )
-    return Step("inputs", f"{len(numbers)} inputs", numbers=numbers)
+        shown = _now(given, time, one.unit)
+        ends = f" ({Quantity(None, '', low, high)})" if low is not None and high is not None else ""
+        numbers[name] = Quantity(shown, one.unit, source=one.source + ends)
+    return Step("inputs", str(len(numbers)), numbers=numbers)
 
 
-def _now(given: Any, time: float) -> str:
+def _now(given: Any, time: float, unit: str) -> float | str:
+    """A parameter or series at a quarter; of values by label the first ones."""
+    if isinstance(given, int | float):
+        return float(given) if unit == "year" else _rounded(given)
     if not isinstance(given, dict):
         return "by label"
     dated = [t for t in given if isinstance(t, int | float)]
     if not dated:
-        return ", ".join(f"{k} {v:.4g}" for k, v in given.items() if isinstance(v, int | float))[: SHOWN * SHOWN * 2]
+        parts = [f"{k} {v:.4g}" for k, v in given.items() if isinstance(v, int | float)]
+        return ", ".join([*parts[:SHOWN], "…"] if len(parts) > SHOWN else parts) or "by label"
     past = [t for t in dated if t <= time]
     value = given[max(past)] if past else None
-    return f"{value:.4g}" if isinstance(value, int | float) else "by label"
+    return _rounded(value) if isinstance(value, int | float) else "by label"
 
 
-def _text(here: Trajectories, name: str, time: float, *, unit: bool = True) -> str:
-    """A value at a quarter: the number, or the largest labels of an array."""
+def _quantity(here: Trajectories, name: str, time: float) -> Quantity:
+    """A value at a quarter, in the unit of ``forkpoint run`` where that shows it: the largest labels of an array."""
     index = int(np.argmin(np.abs(np.asarray(here.time) - time)))
     value = np.asarray(here[name])[index]
-    tail = f" {here.unit(name)}" if unit and here.unit(name) != "1" else ""
+    row = next((r for r in headline() if r["variable"] == name and not r["labels"]), None)
+    if value.ndim == 0 and row is not None:
+        return Quantity(_rounded(float(value) * float(row["factor"])), row["unit"])
     if value.ndim == 0:
-        return f"{float(value):,.4g}{tail}"
+        return Quantity(_rounded(float(value)), here.unit(name))
     model = world()
     order = np.argsort(-np.abs(value), axis=None)[:SHOWN]
+    divisor, word = scale(float(np.max(np.abs(value), initial=0)))
     parts = []
     for place in order:
         at = np.unravel_index(place, value.shape)
         labels = " ".join(model.dimensions[d].labels[i] for d, i in zip(here.dims(name), at, strict=True))
-        parts.append(f"{labels} {float(value[at]):,.4g}")
-    return "; ".join(parts) + tail
+        parts.append(f"{labels} {Quantity(_rounded(float(value[at]) / divisor))}")
+    return Quantity("; ".join(parts), f"{word} {'' if here.unit(name) == '1' else here.unit(name)}".strip())
+
+
+def _rounded(value: float) -> float:
+    """To four significant digits, as ``forkpoint run`` shows them."""
+    return float(f"{value:.4g}")
 
 
 def _without(
@@ -147,11 +153,16 @@ def loop_effects(variable: str, scenario: str, at: str) -> list[dict[str, Any]]:
 def _loops(variable: str, scenario: str, settings: list[Any], here: Trajectories, time: float) -> Step:
     rows = [r for r in _without(variable, scenario, settings, here, time) if r["change"] is not None]
     children = tuple(
-        Step(f"{r['loop']} {r['title']}", f"{r['change']:+.1%}", detail=f"{r['says']} Felt from {r['felt_from']}.")
+        Step(f"{r['loop']} {r['title']}", _per_cent(r["change"]), detail=f"{r['says']} Felt from {r['felt_from']}.")
         for r in rows
     )
     told = f"{len(rows)} of {len(named_loops())} loops move it (value with the loop over value without it)"
     return Step("loops", told, children=children)
+
+
+def _per_cent(change: float) -> str:
+    shown = f"{change:+.1%}"
+    return "less than 0.1%" if shown in ("+0.0%", "-0.0%") else shown
 
 
 def _difference(here: Trajectories, other: Trajectories, name: str, time: float) -> tuple[float | None, str]:
@@ -167,4 +178,4 @@ def _difference(here: Trajectories, other: Trajectories, name: str, time: float)
 def _versus(variable: str, here: Trajectories, other: Trajectories, time: float) -> Step:
     change, when = _difference(here, other, variable, time)
     outcome = "the same" if change is None else f"{change:+.1%} against {other.scenario.title}, apart from {when} on"
-    return Step(f"versus {other.scenario.title}", outcome, detail=f"there: {_text(other, variable, time)}")
+    return Step(f"versus {other.scenario.title}", outcome, detail=f"there: {_quantity(other, variable, time)}")
