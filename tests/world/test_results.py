@@ -125,6 +125,35 @@ def test_an_explanation_uses_the_numbers_and_units_of_a_run(monkeypatch):
     assert explain.explain("usable_compute").outcome.endswith(" million H100e")
 
 
+def test_what_another_scenario_brings_to_zero_is_not_called_the_same(monkeypatch):
+    from forkpoint.world import explain
+
+    monkeypatch.setattr(explain, "named_loops", dict)
+    step = explain.explain("licence_grant", at="2027Q1", versus="full-embargo")
+    assert step.children[-1].outcome == "zero in Full embargo, apart from 2026Q1 on"
+
+
+def test_an_explanation_of_a_stock_has_its_flows(monkeypatch):
+    from forkpoint.world import explain
+
+    monkeypatch.setattr(explain, "named_loops", dict)
+    assert {"hbm_imports", "hbm_output", "hbm_use"} <= set(explain.explain("hbm_stock").children[0].numbers)
+
+
+@pytest.mark.parametrize("words", [["run", "as-it-was"], ["levers"], ["scenarios"]])
+def test_tables_break_no_word_at_80_columns(words, monkeypatch):
+    """Every name, unit and number of the table is found whole in what is printed."""
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = CliRunner().invoke(command, words).stdout
+    assert max(map(len, shown.splitlines())) <= 80
+    table = json.loads(CliRunner().invoke(command, [*words, "--json"]).stdout)
+    if words[0] == "run":
+        table = [{k: r[k] for k in ("title", "unit")} for r in results.headline()]
+    for row in table:
+        for word in " ".join(v for k, v in row.items() if isinstance(v, str) and k not in ("source", "now")).split():
+            assert word in shown or word == "1"
+
+
 def test_every_equation_can_be_read_as_text():
     """No LaTeX and no Python is left in any equation of the world."""
     from forkpoint.dynamics.variables import Equation

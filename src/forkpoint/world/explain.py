@@ -74,7 +74,9 @@ def _inputs(variable: str, here: Trajectories, time: float) -> Step:
     assert isinstance(declared, Equation)
     values = inputs(here.scenario)
     numbers = {}
-    for name in declared.inputs:
+    ends = [(flow, end) for flow in model.flows for end in ("into", "outof")]
+    flows = [flow for flow, end in ends if (model.destination(flow, end) or ("",))[0] == variable]
+    for name in dict.fromkeys([*flows, *declared.inputs]):
         if name in here:
             numbers[name] = replace(_quantity(here, name, time), source=model[name].meaning)
             continue
@@ -85,8 +87,8 @@ def _inputs(variable: str, here: Trajectories, time: float) -> Step:
         given = values.get(name, getattr(one, "value", None))
         low, high = (one.low, one.high) if isinstance(one, Parameter) else (None, None)
         shown = _now(given, time, one.unit)
-        ends = f" ({Quantity(None, '', low, high)})" if low is not None and high is not None else ""
-        numbers[name] = Quantity(shown, one.unit, source=one.source + ends)
+        span = f" ({Quantity(None, '', low, high)})" if low is not None and high is not None and low < high else ""
+        numbers[name] = Quantity(shown, one.unit, source=one.source + span)
     return Step("inputs", str(len(numbers)), numbers=numbers)
 
 
@@ -166,16 +168,19 @@ def _per_cent(change: float) -> str:
 
 
 def _difference(here: Trajectories, other: Trajectories, name: str, time: float) -> tuple[float | None, str]:
-    """Relative difference of totals at a quarter (with over without), and the first quarter with any."""
+    """Relative difference of totals at a quarter (with over without; None of zero), and the first quarter with any."""
     ours, theirs = (np.asarray(r[name]).reshape(len(r.time), -1).sum(axis=1) for r in (here, other))
     index = int(np.argmin(np.abs(np.asarray(here.time) - time)))
     apart = np.flatnonzero(~np.isclose(ours, theirs, rtol=FELT))
-    if not len(apart) or theirs[index] == 0:
+    if not len(apart):
         return None, ""
-    return float(ours[index] / theirs[index] - 1), quarter_name(float(here.time[apart[0]]))
+    change = float(ours[index] / theirs[index] - 1) if theirs[index] else None
+    return change, quarter_name(float(here.time[apart[0]]))
 
 
 def _versus(variable: str, here: Trajectories, other: Trajectories, time: float) -> Step:
     change, when = _difference(here, other, variable, time)
-    outcome = "the same" if change is None else f"{change:+.1%} against {other.scenario.title}, apart from {when} on"
+    title = other.scenario.title
+    against = f"zero in {title}" if change is None else f"{change:+.1%} against {title}"
+    outcome = f"{against}, apart from {when} on" if when else "the same"
     return Step(f"versus {other.scenario.title}", outcome, detail=f"there: {_quantity(other, variable, time)}")

@@ -37,7 +37,8 @@ def _read(tokens: list[str], closing: str = "") -> str:
                 _group(tokens)
                 out += "}"
             case "_":
-                out += f"[{_group(tokens)}]"
+                below = _group(tokens)
+                out += below if below.isdigit() else f"[{below}]"
             case "^":
                 out += f"^{_bracketed(_group(tokens))}"
             case " \\, ":
