@@ -83,7 +83,7 @@ def test_every_fact_wanted_is_held_by_a_row_that_exists(shares) -> None:
     [
         ("ensemble", "--outputs", "compute_ratio", "--draws", 5),
         ("sensitivity", "compute_ratio", "--draws", 200, "--base", 0),
-        ("premises", "article", "rand", "--on", "compute_ratio", "--draws", 20), ("decide", "--draws", 20),
+        ("premises", "article", "rand", "--outputs", "compute_ratio", "--draws", 20), ("decide", "--draws", 20),
         ("decide", "--draws", 20, "--facts"),
     ],
     ids=lambda w: w[0],
@@ -95,7 +95,7 @@ def test_a_table_says_what_its_output_stands_for(words) -> None:
 
 
 def test_premises_of_two_camps_and_what_makes_them_differ() -> None:
-    result = run("premises", "article", "semianalysis", "--on", "domestic_share_units", "--draws", 30, "--json")
+    result = run("premises", "article", "semianalysis", "--outputs", "domestic_share_units", "--draws", 30, "--json")
     found = json.loads(result.stdout)
     medians = {r["set"]: r for r in found["sets"]}
     assert set(medians) == {"the data alone", "article", "semianalysis"}
@@ -103,9 +103,19 @@ def test_premises_of_two_camps_and_what_makes_them_differ() -> None:
     assert all(p["source"] for p in found["premises"])
     assert found["made_by"]
     assert (
-        rows_of(run("premises", "article", "--on", "compute_ratio", "--draws", 20, "--csv"))[0]["set"]
+        rows_of(run("premises", "article", "--outputs", "compute_ratio", "--draws", 20, "--csv"))[0]["set"]
         == "the data alone"
     )
+
+
+def test_a_part_of_a_disagreement_below_zero_is_explained() -> None:
+    """RAND expects more grey supply and a larger effect of compute: the first offsets part of the second."""
+    words = ("premises", "rand", "builders", "economists", "--outputs", "lab_strength", "--draws", 20)
+    shown = " ".join(run(*words).output.split())
+    assert "grey lab_strength -" in shown
+    assert "Below 0: with these premises the sets stand closer together" in shown
+    parts = [r["part"] for r in json.loads(run(*words, "--json").stdout)["made_by"]]
+    assert sum(parts) == pytest.approx(1.0, abs=0.02)
 
 
 def test_a_choice_is_ranked_by_regret() -> None:

@@ -14,11 +14,11 @@ from forkpoint.cli.output import console, emit_table, machine_options, print_jso
     epilog="""\b
 Examples:
   forkpoint premises  # every camp's answer to three questions for 2030
-  forkpoint premises article semianalysis --on domestic_share_units --at 2030
-  forkpoint premises --on lab_strength --at 2028 --csv"""
+  forkpoint premises article semianalysis --outputs domestic_share_units --at 2030
+  forkpoint premises --outputs lab_strength --at 2028 --csv"""
 )
 @click.argument("names", metavar="[SET]...", nargs=-1)
-@click.option("--on", "outputs", multiple=True, help="Output (may be repeated).")
+@click.option("--outputs", multiple=True, metavar="VARIABLE[LABEL,…]", help="What to ask (may be repeated).")
 @scenario_option
 @click.option("--draws", type=click.IntRange(20, 100_000), default=256, show_default=True, help="Draws.")
 @futures_options
@@ -64,7 +64,9 @@ def premises(
     if made:
         title = f"{sets[1].name} less {sets[0].name}, made by" if pair else "Variance between the sets, made by"
         columns = {"topic": "topic", "output": "output", "text": "part", "question": "question"}
-        emit_table(made, columns=columns, title=title)
+        note = "Parts sum to 100%. Below 0: with these premises the sets stand closer together than without them."
+        below = not pair and any(r["part"] < 0 for r in made)
+        emit_table(made, columns=columns, title=title, note=note if below else "")
 
 
 def _parts(parts: Any, question: Any, *, share: bool) -> list[dict[str, Any]]:
