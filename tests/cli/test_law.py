@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from forkpoint.cli.chip import chip
 from forkpoint.cli.design import headroom
 from forkpoint.cli.law import check, diff, matrix, timeline
 from forkpoint.errors import ForkpointError, InputError
@@ -70,6 +71,12 @@ def test_people_read_words_and_machines_codes(words: list[Any]) -> None:
     ] == []
 
 
+def test_the_life_of_a_chip_is_told_in_words() -> None:
+    shown = run(chip, "H20").output
+    assert "no licence required (not 3A090)" in shown
+    assert "licence required (not 3A090, licences are being granted)" in shown
+
+
 def test_every_code_of_the_law_has_words() -> None:
     """Whatever a clause can answer is said without underscores."""
     fields = {"eccn": "eccn", "source": "licence_source", "net": "net_authorisation", "policy": "review_policy",
@@ -79,11 +86,18 @@ def test_every_code_of_the_law_has_words() -> None:
     assert [text for text in told if "_" in text] == []
 
 
-@pytest.mark.parametrize("chip", ["H20", "910B", "RTX 4090", "RTX 5090 D", "H200", "MI308X"])
-def test_a_timeline_keeps_dates_and_paragraphs_whole(chip: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_timeline_explains_its_question_marks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    spans = json.loads(run(timeline, chip, "--json").output)
-    shown = run(timeline, chip).output
+    shown = run(timeline, "B200", "--to", "AE").output
+    assert "? indeterminate" in shown
+    assert "indeterminat\n" not in shown
+
+
+@pytest.mark.parametrize("name", ["H20", "910B", "RTX 4090", "RTX 5090 D", "H200", "MI308X"])
+def test_a_timeline_keeps_dates_and_paragraphs_whole(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    spans = json.loads(run(timeline, name, "--json").output)
+    shown = run(timeline, name).output
     assert max(map(len, shown.splitlines())) <= 80
     for span in spans:
         assert span["from"] in shown

@@ -146,6 +146,8 @@ def _ends(number: Any) -> list[float | None]:
 
 
 def _print_legal(legal: dict[str, Any], to: str) -> None:
+    from forkpoint.rules.account import in_words
+
     if "memory_bandwidth_density" in legal:
         low, high = legal["memory_bandwidth_density"][0], legal["memory_bandwidth_density"][-1]
         click.echo(f"\nmemory bandwidth density (3A090.c): {low:g} to {high:g} GB/s/mm²; lines at 2 and 3.3")
@@ -158,9 +160,8 @@ def _print_legal(legal: dict[str, Any], to: str) -> None:
     click.echo(f"  {days}\n  {bar}")
     click.echo("  " + "   ".join(f"{_MARKS[k]} {w}" for k, w in _WORDS.items()))
     for span in legal["life"]:
-        policy = span["review_policy"].replace("_", " ")
-        policy = f", {policy}" if policy not in ("", "n/a") else ""
-        click.echo(f"  from {span['from']}: {_WORDS[span['licence_required']]} ({span['eccn']}{policy})")
+        said = ", ".join(text for k in ("eccn", "review_policy") if (text := in_words(k, span[k])))
+        click.echo(f"  from {span['from']}: {_WORDS[span['licence_required']]} ({said})")
     click.echo("  Informs, never clears. Why: forkpoint check NAME --on DATE --explain")
 
 

@@ -205,6 +205,7 @@ def timeline(chip: str, sku: str, as_json: bool, as_csv: bool, **options: Any) -
     """One CHIP through all versions of the law."""
     from forkpoint.cli.output import emit_table
     from forkpoint.rules.account import in_words
+    from forkpoint.rules.finding import INDETERMINATE
     from forkpoint.rules.timeline import timeline as through_time
 
     law = chosen_law(options.pop("reform"))
@@ -224,8 +225,11 @@ def timeline(chip: str, sku: str, as_json: bool, as_csv: bool, **options: Any) -
         "review_policy": "review",
     }
     shown = [{k: in_words(k, str(v or "")) for k, v in span.to_dict().items()} for span in spans]
+    shown = [{k: "?" if v == INDETERMINATE else v for k, v in row.items()} for row in shown]
+    unsettled = any("?" in row.values() for row in shown)
+    note = ("? indeterminate: forkpoint check --on DATE says what would settle it. " if unsettled else "") + _NOTE
     columns |= {k: v for k, v in (("prc_gate", "China's gate"), ("fee", "share")) if any(r[k] for r in shown)}
-    emit_table(shown, columns=columns, title=title, note=_NOTE)
+    emit_table(shown, columns=columns, title=title, note=note)
 
 
 @click.command(
