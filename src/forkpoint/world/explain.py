@@ -18,7 +18,7 @@ from forkpoint.errors import UnknownName
 from forkpoint.trace import Quantity, Step, scale
 from forkpoint.world.levers import Setting, parse_date, setting
 from forkpoint.world.loops import named_loops
-from forkpoint.world.model import world
+from forkpoint.world.model import START, world
 from forkpoint.world.results import headline, quarter_name
 from forkpoint.world.run import Trajectories, inputs, run
 
@@ -93,14 +93,14 @@ def _inputs(variable: str, here: Trajectories, time: float) -> Step:
 
 
 def _now(given: Any, time: float, unit: str) -> float | str:
-    """A parameter or series at a quarter; of values by label the first ones."""
+    """A parameter or series at a quarter (of a date every digit); of values by label the first ones."""
     if isinstance(given, int | float):
-        return float(given) if unit == "year" else _rounded(given)
+        return float(given) if unit == "year" and given >= START else _rounded(given)
     if not isinstance(given, dict):
         return "by label"
     dated = [t for t in given if isinstance(t, int | float)]
     if not dated:
-        parts = [f"{k} {v:.4g}" for k, v in given.items() if isinstance(v, int | float)]
+        parts = [f"{k} {Quantity(_rounded(v))}" for k, v in given.items() if isinstance(v, int | float)]
         return ", ".join([*parts[:SHOWN], "…"] if len(parts) > SHOWN else parts) or "by label"
     past = [t for t in dated if t <= time]
     value = given[max(past)] if past else None
@@ -158,7 +158,7 @@ def _loops(variable: str, scenario: str, settings: list[Any], here: Trajectories
         Step(f"{r['loop']} {r['title']}", _per_cent(r["change"]), detail=f"{r['says']} Felt from {r['felt_from']}.")
         for r in rows
     )
-    told = f"{len(rows)} of {len(named_loops())} loops move it (value with the loop over value without it)"
+    told = f"{len(rows)} of {len(named_loops())} loops move its total (value with the loop over value without it)"
     return Step("loops", told, children=children)
 
 
