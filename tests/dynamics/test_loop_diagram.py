@@ -41,6 +41,22 @@ def test_the_cursor_moves_the_strengths():
         causal_loop_diagram(model, loops, run, at=50.0)
 
 
+def test_boxes_take_the_words_of_another_language_and_grow_with_them():
+    model = arms_race()
+    loops = find_loops(model)
+    name = loops[0].variables[0]
+    own, other = (
+        ElementTree.fromstring(causal_loop_diagram(model, loops, label=label))
+        for label in (lambda _: "ab", lambda v: "存量" if v == name else "ab")
+    )
+
+    def box(picture):
+        return next(g for g in picture.findall(f"{SVG}g") if g.findtext(f"{SVG}title").startswith(f"{name}: "))
+
+    assert "".join(box(other).find(f"{SVG}text").itertext()) == "存量"
+    assert float(box(other).find(f"{SVG}rect").get("width")) > float(box(own).find(f"{SVG}rect").get("width"))
+
+
 def test_without_a_run_no_polarity_is_claimed():
     model = arms_race()
     text = causal_loop_diagram(model, find_loops(model))

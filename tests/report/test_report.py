@@ -156,6 +156,13 @@ def test_every_picture_says_what_it_shows(report):
                 assert block.caption
 
 
+def test_causal_diagrams_speak_the_language_of_the_page(report):
+    boxes = re.findall(r"<tspan[^>]*>([^<]+)</tspan>", report[2])
+    assert len(boxes) > 50
+    assert all(bool(re.search(r"[\u4e00-\u9fff]", b)) == (report[0] == "zh") for b in boxes)
+    assert report[0] == "en" or not re.search("[a-z]", "".join(boxes))
+
+
 def test_it_speaks_its_language(report):
     language, done, text = report
     assert f'lang="{"zh-Hans" if language == "zh" else "en"}"' in text

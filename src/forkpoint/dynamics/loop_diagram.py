@@ -8,11 +8,12 @@ fit for a page or a file; every variable and link carries its meaning as a ``<ti
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from math import hypot
 from typing import TYPE_CHECKING
+from unicodedata import east_asian_width
 
 import numpy as np
 
@@ -63,9 +64,11 @@ def causal_loop_diagram(
     at: float | None = None,
     *,
     title: str = "",
+    label: Callable[[str], str] = lambda name: name.replace("_", " "),
 ) -> str:
     """The diagram of some loops of a model, with link strengths at time ``at`` (default the end) of a run.
 
+    ``label`` gives the words that stand in a variable's box; its own name and meaning are in the box's ``<title>``.
     Raises InputError without loops or for a time outside the run, MissingExtra without networkx.
     """
     if not loops:
@@ -73,7 +76,7 @@ def causal_loop_diagram(
     strength, polarity, when = _at_time(model, loops, trajectory, at)
     links = list(dict.fromkeys(link for loop in loops for link in loop.links))
     names = sorted({name for link in links for name in link})
-    boxes = _arrange(model, names, links)
+    boxes = _arrange({name: _wrapped(label(name)) for name in names}, links)
     width = max(b.x + b.half_width for b in boxes.values()) + 30
     height = max(b.y + b.half_height for b in boxes.values()) + 30
     caption = title or f"Feedback loops of {model.name or 'the model'}"
@@ -107,31 +110,35 @@ def _at_time(
     return strength, dict(zip(loops, map(float, gain), strict=True)), float(time[step + 1])
 
 
-def _arrange(model: Model, names: Sequence[str], links: Sequence[Link]) -> dict[str, _Box]:
+def _arrange(texts: Mapping[str, tuple[str, ...]], links: Sequence[Link]) -> dict[str, _Box]:
     """Kamada–Kawai (1989) from a circle, spread so that labels have room. The same input gives the same picture."""
     nx = load("networkx")
     graph = nx.Graph()
-    graph.add_nodes_from(names)
+    graph.add_nodes_from(texts)
     graph.add_edges_from(sorted(tuple(sorted(link)) for link in links))
     circle = nx.circular_layout(graph)
-    place = nx.kamada_kawai_layout(graph, pos=circle) if len(names) > 3 else circle
-    points = np.array([place[name] for name in names])
+    place = nx.kamada_kawai_layout(graph, pos=circle) if len(texts) > 3 else circle
+    points = np.array([place[name] for name in texts])
     span = np.ptp(points, axis=0)
     points = (points - points.min(axis=0)) / np.where(span > 1e-9, span, 1.0)
-    room = 150.0 * np.sqrt(len(names))
+    room = 150.0 * np.sqrt(len(texts))
     boxes = {}
-    for name, (x, y) in zip(names, points, strict=True):
-        lines = _wrapped(name)
-        half = 0.5 * LETTER * max(map(len, lines)) + 8
+    for (name, lines), (x, y) in zip(texts.items(), points, strict=True):
+        half = 0.5 * LETTER * max(map(_columns, lines)) + 8
         boxes[name] = _Box(90 + 1.3 * room * x, 40 + room * y, half, 0.5 * LINE * len(lines) + 5, lines)
     return boxes
 
 
-def _wrapped(name: str, longest: int = 16) -> tuple[str, ...]:
+def _columns(text: str) -> int:
+    """Width of a text in letters; a Chinese character takes two."""
+    return sum(2 if east_asian_width(sign) in "WF" else 1 for sign in text)
+
+
+def _wrapped(text: str, longest: int = 16) -> tuple[str, ...]:
     lines = [""]
-    for word in name.split("_"):
+    for word in text.split():
         joined = f"{lines[-1]} {word}".strip()
-        if len(joined) > longest and lines[-1]:
+        if _columns(joined) > longest and lines[-1]:
             lines.append(word)
         else:
             lines[-1] = joined
@@ -145,8 +152,9 @@ def _variable(model: Model, name: str, box: _Box) -> str:
         f'<tspan x="{box.x:.1f}" y="{box.y + LINE * (i - 0.5 * (len(box.lines) - 1)) + 4:.1f}">{escape(line)}</tspan>'
         for i, line in enumerate(box.lines)
     )
+    told = ": ".join(filter(None, (name, variable.meaning)))
     return (
-        f'<g class="{variable.kind}"><title>{escape(variable.meaning or name)} [{escape(variable.unit)}]</title>'
+        f'<g class="{variable.kind}"><title>{escape(told)} [{escape(variable.unit)}]</title>'
         f'<rect x="{box.x - box.half_width:.1f}" y="{box.y - box.half_height:.1f}" width="{2 * box.half_width:.1f}" '
         f'height="{2 * box.half_height:.1f}" rx="3" fill="white" fill-opacity="0.9"{frame}/>'
         f'<text text-anchor="middle">{text}</text></g>'

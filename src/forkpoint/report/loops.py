@@ -251,6 +251,6 @@ def _diagram(acting: Acting, wanted: tuple[str, ...], words: Words) -> Figure:
     drawn = [acting.loops[n] for n in wanted if n in acting.loops]
     names = words.list(n for n in wanted if n in acting.loops)
     alt = words("loops.diagram_alt", loops=names, year=int(DIAGRAM_AT))
-    svg = causal_loop_diagram(world(), drawn, central().trajectory, DIAGRAM_AT, title=alt)
+    svg = causal_loop_diagram(world(), drawn, central().trajectory, DIAGRAM_AT, title=alt, label=words.variable)
     svg = svg.replace("<svg ", '<svg class="figure" ', 1)
     return Figure(svg, words("loops.diagram", loops=names, year=int(DIAGRAM_AT)), alt, words("loops.diagram_note"))
