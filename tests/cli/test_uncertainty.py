@@ -189,10 +189,10 @@ def test_an_explanation_beside_another_scenario_stands_where_they_differ() -> No
 
 
 def test_what_hangs_on_a_loop_is_told_in_per_cent() -> None:
-    shown = run("loops", "--on", "nvidia_china_revenue", "--at", "2025Q2").output
+    shown = run("loops", "--output", "nvidia_china_revenue", "--at", "2025Q2").output
     assert re.search(r"B5 +grey supply +[+-]\d+\.\d%", shown)
     assert "nvidia_china_revenue with each loop over" in shown
-    machine = next(r for r in rows_of(run("loops", "--on", "nvidia_china_revenue", "--csv")) if r["loop"] == "B5")
+    machine = next(r for r in rows_of(run("loops", "--output", "nvidia_china_revenue", "--csv")) if r["loop"] == "B5")
     assert abs(float(machine["change"])) < 1
 
 

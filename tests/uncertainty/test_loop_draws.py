@@ -97,5 +97,5 @@ def test_the_command_tells_by_period_and_by_quarter() -> None:
     quarter = [r for r in rows if r["time"] == 2025.0]
     assert {r["loop"] for r in quarter} == set(cycles().compared)
     assert sum(r["p_strongest"] for r in quarter) == pytest.approx(1.0)
-    both = CliRunner().invoke(forkpoint, ["loops", "--draws", "9", "--on", "compute_ratio"])
+    both = CliRunner().invoke(forkpoint, ["loops", "--draws", "9", "--output", "compute_ratio"])
     assert isinstance(both.exception, InputError)

@@ -53,7 +53,11 @@ def run(
     prior: bool,
     as_json: bool,
 ) -> None:
-    """Run scenarios and compare them on the same axes (default: as-it-was)."""
+    """Run scenarios and compare them on the same axes (default: as-it-was).
+
+    Quote the median and range of `forkpoint ensemble`, not a run: equations that bend carry the central values to a
+    path that can lie far from the middle of what the data allow (NVIDIA's China revenue in 2030: by a third).
+    """
     from forkpoint.errors import InputError
     from forkpoint.world import results
     from forkpoint.world.run import run as run_scenario
@@ -213,12 +217,12 @@ def explain(
     epilog="""\b
 Examples:
   forkpoint loops
-  forkpoint loops --on domestic_share_units --at 2025Q2
+  forkpoint loops --output domestic_share_units --at 2025Q2
   forkpoint loops --draws 200                                # how likely each is the strongest
   forkpoint loops --draws 200 --scenario full-embargo --csv  # the same for every quarter"""
 )
 @scenario_option
-@click.option("--on", "variable", help="Switch each loop off and say how far this variable moves.")
+@click.option("--output", "variable", metavar="VARIABLE[LABEL,…]", help="Switch each loop off: how far does this move?")
 @click.option("--at", "date", default="2025Q2", show_default=True, help="Quarter of the comparison.")
 @click.option("--draws", type=click.IntRange(1, 4096), help="Score the loops at draws of what is uncertain.")
 @draws_options
@@ -227,14 +231,14 @@ def loops(
     name: str, variable: str | None, date: str, draws: int | None, posterior: str, seed: int, as_json: bool,
     as_csv: bool,
 ) -> None:  # fmt: skip
-    """List the nineteen loops: what each says, its path, its switch; with --on, how much of a variable it carries;
+    """List the nineteen loops: what each says, its path, its switch; with --output, how much of a variable it carries;
     with --draws, how likely each is the strongest."""
     from forkpoint.errors import InputError
     from forkpoint.world.loops import effects, loop_rows
 
     if draws is not None:
         if variable is not None:
-            raise InputError("--on switches loops off in one run, --draws scores them in many: ask for one of them")
+            raise InputError("--output switches loops off in one run, --draws scores them in many: ask for one of them")
         _strongest(name, draws, posterior, seed, as_json=as_json, as_csv=as_csv)
         return
     if variable is None:
@@ -270,6 +274,6 @@ def _strongest(name: str, draws: int, posterior: str, seed: int, *, as_json: boo
     note = (
         f"{found.origin}, {found.kept} of {found.asked} draws. First the probability that a loop is the strongest "
         "named one, then its share of their scores in %, median (90 % range); above zero it reinforces. A score says "
-        "which loop moves the stocks on its path; --on says what hangs on it."
+        "which loop moves the stocks on its path; --output says what hangs on it."
     )
     emit_table(rows, title=f"{found.scenario}: the strongest loop by period", note=note)
