@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 import sys
+from pathlib import Path
 
 import click
 import numpy as np
@@ -23,6 +24,8 @@ from forkpoint.__main__ import main as start
 from forkpoint.cli import COMMANDS, forkpoint, main
 from forkpoint.cli.output import _widths, emit_table, print_json, to_csv, unit_words
 from forkpoint.errors import MissingExtra, RunError, UnknownName
+
+ROOT = Path(__file__).parents[2]
 
 
 def exit_of(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -105,20 +108,31 @@ def test_every_help_has_examples_that_name_the_command(verb):
     assert max(map(len, shown.output.splitlines())) <= 100
 
 
+def paste(text: str) -> int:
+    """Check every command of a text (and count them): words are known, and what follows is a comment to the shell."""
+    lines = [one.strip().removeprefix("$ ") for one in re.sub(r" \\\n\s*", " ", text).splitlines()]
+    lines = [line for line in lines if line.startswith("forkpoint ")]
+    for line in lines:
+        assert not re.search(r"\S {2,}[^#\s]", line), line
+        for one in line.split(" · "):
+            _, verb, *words = shlex.split(one.partition(" > ")[0].partition(" | ")[0], comments=True)
+            command = forkpoint.get_command(click.Context(forkpoint), verb)
+            if isinstance(command, click.Group):
+                assert words[0] in command.commands
+                continue
+            assert not command.make_parser(click.Context(command)).parse_args(words)[1], line
+    return len(lines)
+
+
 @pytest.mark.parametrize("verb", COMMANDS)
 def test_every_example_of_a_help_can_be_pasted(verb):
-    """Options and arguments exist, and what follows the command is a comment to the shell too."""
-    group = click.Context(forkpoint)
-    command = forkpoint.get_command(group, verb)
-    lines = re.sub(r" \\\n\s*", " ", command.epilog or "").splitlines()
-    for line in (one.strip() for one in lines if one.strip().startswith("forkpoint ")):
-        words = shlex.split(line.partition(" > ")[0], comments=True)[2:]
-        if isinstance(command, click.Group):
-            assert words[0] in command.commands
-            continue
-        left = command.make_parser(click.Context(command)).parse_args(words)[1]
-        assert not left, line
-        assert not re.search(r"\S {2,}[^#\s]", line), line
+    assert paste(forkpoint.get_command(click.Context(forkpoint), verb).epilog or "")
+
+
+def test_every_command_of_the_pages_can_be_pasted():
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    blocks = re.compile(r"^```\w*\n(.*?)^```|((?:^ {4}.*\n)+)", re.M | re.S)
+    assert sum(paste("".join(b)) for page in pages for b in blocks.findall(page.read_text(encoding="utf-8"))) > 40
 
 
 @pytest.mark.parametrize(("typed", "said"), [("foo", "'forkpoint --help' lists them"), ("chek", "did you mean check?")])
