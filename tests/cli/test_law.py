@@ -87,7 +87,7 @@ def test_every_code_of_the_law_has_words() -> None:
 
 
 def test_a_timeline_explains_its_question_marks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("forkpoint.cli.output.screen_width", lambda: 80)
     shown = run(timeline, "B200", "--to", "AE").output
     assert "? indeterminate" in shown
     assert "indeterminat\n" not in shown
@@ -95,7 +95,7 @@ def test_a_timeline_explains_its_question_marks(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("name", ["H20", "910B", "RTX 4090", "RTX 5090 D", "H200", "MI308X"])
 def test_a_timeline_keeps_dates_and_paragraphs_whole(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("forkpoint.cli.output.screen_width", lambda: 80)
     spans = json.loads(run(timeline, name, "--json").output)
     shown = run(timeline, name).output
     assert max(map(len, shown.splitlines())) <= 80

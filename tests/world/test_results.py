@@ -143,7 +143,7 @@ def test_an_explanation_of_a_stock_has_its_flows(monkeypatch):
 @pytest.mark.parametrize("words", [["run", "as-it-was"], ["levers"], ["scenarios"]])
 def test_tables_break_no_word_at_80_columns(words, monkeypatch):
     """Every name, unit and number of the table is found whole in what is printed."""
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("forkpoint.cli.output.screen_width", lambda: 80)
     shown = CliRunner().invoke(command, words).stdout
     assert max(map(len, shown.splitlines())) <= 80
     table = json.loads(CliRunner().invoke(command, [*words, "--json"]).stdout)

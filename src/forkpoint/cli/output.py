@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import math
-import os
 import re
 import shutil
 import sys
@@ -171,10 +170,8 @@ def console() -> Any:
 
 
 def screen_width() -> int:
-    """Columns of the terminal or of ``COLUMNS``; 100 where the output is piped and nothing else is said."""
-    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
-        return 100
-    return shutil.get_terminal_size().columns
+    """Columns of the terminal (or its ``COLUMNS``); 100 where the output is piped, so that it is always the same."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 100
 
 
 @contextmanager
