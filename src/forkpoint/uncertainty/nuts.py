@@ -2,8 +2,8 @@
 
 Chains walk in whitened coordinates x, z = mode + root · x, in which the posterior is near a standard normal (Hoffman &
 Gelman 2014; NumPyro's sampler). The root is first that of the Laplace approximation; then, in the directions that the
-data moved, it is fitted to draws of a pilot. Chains step together in teams, as several points cost one vector of the
-compiled world and share the pilot; teams run in processes of their own.
+data moved, it is fitted to draws of a pilot, in which all chains step together (several points cost one vector of the
+compiled world). After it teams of chains run in processes of their own.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ DEEPEST = 5
 """Doublings of a trajectory at most."""
 SPACING = 2
 """Trajectories a kept draw."""
-TEAM = 4
-"""Chains that step together in one process."""
+TEAM = 2
+"""Chains that step together in one process after the pilot: they wait for the longest trajectory among them."""
 MOVED = 0.1
 """Change of the prior's width from which on the data moved a direction."""
 Walk: TypeAlias = tuple[int, Floats, dict[str, Any]]
@@ -115,7 +115,8 @@ def nuts(
     Raises InputError for fewer than two chains or four draws, and where no start has a density.
     """
     _require(chains, warmup, draws)
-    return _diagnosed([_walk(density, around, team, warmup, draws, seed) for team in _teams(chains)])
+    lead = _pilot(density, around, chains, warmup, seed)
+    return _diagnosed([_walk(density, lead, team, warmup, draws, seed) for team in _teams(chains)])
 
 
 def sampled(
@@ -135,7 +136,8 @@ def sampled(
     _require(chains, warmup, draws)
     pool = LocalPool(workers)
     try:
-        tasks = [(evidence, posterior, team, warmup, draws, seed) for team in _teams(chains)]
+        lead = _pilot(Density(evidence), posterior, chains, warmup, seed)
+        tasks = [(evidence, lead, team, warmup, draws, seed) for team in _teams(chains)]
         found = _diagnosed(list(pool.results(_walk_the_world, tasks)))
     finally:
         pool.close()
@@ -152,31 +154,37 @@ def _teams(chains: int) -> list[tuple[int, ...]]:
     return [tuple(range(first, min(first + TEAM, chains))) for first in range(0, chains, TEAM)]
 
 
-def _walk_the_world(
-    evidence: Evidence, posterior: Posterior, team: tuple[int, ...], warmup: int, draws: int, seed: int
-) -> Walk:
-    return _walk(Density(evidence), posterior, team, warmup, draws, seed)
+@dataclass(frozen=True)
+class _Lead:
+    """What a pilot found: a Gaussian nearer to the posterior than Laplace's, and where each chain stands in it."""
+
+    mode: Floats
+    root: Floats
+    begin: Floats
 
 
-def _walk(
-    density: LogDensity,
-    around: Gaussian,
-    team: tuple[int, ...],
-    warmup: int,
-    draws: int,
-    seed: int,
-) -> Walk:
+def _pilot(density: LogDensity, around: Gaussian, chains: int, warmup: int, seed: int) -> _Lead:
+    """A third of the warm-up leads to the posterior, a third tells its shape."""
+    third = max(warmup // 3, 1)
+    size = len(around.mode)
+    begin = np.stack([stream(seed, f"start:{c}").standard_normal(size) for c in range(chains)]) / 2
+    x, _ = _chains(density, around, begin, third, third, (seed, 0, 0))
+    scale, unscale = _scales(around.root, x.reshape(-1, size))
+    return _Lead(around.mode, around.root @ scale, x[:, -1] @ unscale)
+
+
+def _walk_the_world(evidence: Evidence, lead: _Lead, team: tuple[int, ...], warmup: int, draws: int, seed: int) -> Walk:
+    return _walk(Density(evidence), lead, team, warmup, draws, seed)
+
+
+def _walk(density: LogDensity, lead: _Lead, team: tuple[int, ...], warmup: int, draws: int, seed: int) -> Walk:
     """One team's chains: its first chain's number, draws z (chain, draw, coordinate), and what NUTS tells of each.
 
-    A third of the warm-up leads to the posterior, a third is the pilot, a third finds the length of steps after it.
+    The last third of the warm-up finds the length of steps.
     """
-    third = max(warmup // 3, 1)
-    begin = np.stack([stream(seed, f"start:{c}").standard_normal(len(around.mode)) for c in team]) / 2
-    pilot, _ = _chains(density, around.mode, around.root, begin, third, third, (seed, team[0], 0))
-    scale, unscale = _scales(around.root, pilot.reshape(-1, len(around.mode)))
-    root, begin, last = around.root @ scale, pilot[:, -1] @ unscale, max(warmup - 2 * third, 1)
-    x, told = _chains(density, around.mode, root, begin, last, SPACING * draws, (seed, team[0], 1))
-    return team[0], around.mode + x[:, SPACING - 1 :: SPACING] @ root.T, told
+    last = max(warmup - 2 * max(warmup // 3, 1), 1)
+    x, told = _chains(density, lead, lead.begin[list(team)], last, SPACING * draws, (seed, team[0], 1))
+    return team[0], lead.mode + x[:, SPACING - 1 :: SPACING] @ lead.root.T, told
 
 
 def _scales(root: Floats, x: Floats) -> tuple[Floats, Floats]:
@@ -194,12 +202,12 @@ def _scales(root: Floats, x: Floats) -> tuple[Floats, Floats]:
 
 
 def _chains(
-    density: LogDensity, mode: Floats, root: Floats, begin: Floats, warmup: int, draws: int, key: tuple[int, int, int]
+    density: LogDensity, around: Gaussian, begin: Floats, warmup: int, draws: int, key: tuple[int, int, int]
 ) -> tuple[Floats, dict[str, Any]]:
     """Whitened draws (chain, draw, coordinate) of chains from ``begin`` (chain, coordinate), and what NUTS tells."""
     jax = jax_module()
     infer: Any = importlib.import_module("numpyro.infer")
-    potential = _potential(density, mode, root)
+    potential = _potential(density, around.mode, around.root)
     if not np.isfinite(np.asarray(jax.vmap(potential)(begin))).all():
         raise InputError("NUTS cannot start: the model fails near the mode of the posterior")
     kernel = infer.NUTS(
