@@ -1,6 +1,9 @@
 """The density's gradient against differences, the sampler against known posteriors and against Laplace."""
 
 import datetime as dt
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -136,3 +139,22 @@ def test_a_sampled_posterior_is_kept_in_its_file_and_drawn_from(tmp_path):
     assert taken <= {row.tobytes() for row in np.ascontiguousarray(again.drawn.T)}
     assert len(taken) > 30
     assert Draws.of(path).digest != Draws.of("prior").digest
+
+
+ON_ONE_CORE = """
+import os
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+import numpy as np
+from types import SimpleNamespace
+from forkpoint.uncertainty.nuts import nuts
+around = SimpleNamespace(mode=np.zeros(2), root=np.eye(2))
+found = nuts(lambda z: (-0.5 * (z**2).sum(axis=0), -z), around, chains=2, warmup=20, draws=20)
+print(found.z.shape)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system binds no process to a core")
+def test_a_single_core_is_enough():
+    """A call from a run back into Python needs a thread of its own: with one, it once waited for itself for ever."""
+    done = subprocess.run([sys.executable, "-c", ON_ONE_CORE], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout.strip() == "(2, 20, 2)", done.stderr

@@ -34,6 +34,8 @@ def jax_module() -> Any:
     """JAX in double precision with a persistent compile cache. Raises MissingExtra."""
     jax = load("jax")
     jax.config.update("jax_enable_x64", True)
+    if len(getattr(os, "sched_getaffinity", lambda _: (0, 1))(0)) < 2:
+        os.environ.setdefault("NPROC", "2")  # XLA's threads: with one, a call back into Python waits for itself
     if jax.config.jax_compilation_cache_dir is None:
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         jax.config.update("jax_compilation_cache_dir", str(home / "forkpoint" / f"jax-{jax.__version__}"))
