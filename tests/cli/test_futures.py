@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import sys
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from as_typed import refused, rows_of, run
 
 import forkpoint as fp
 from forkpoint.catalog import catalog
-from forkpoint.cli import forkpoint, main
 from forkpoint.errors import ForkpointError
 from forkpoint.uncertainty.futures import Question
 from forkpoint.uncertainty.parameters import coordinates
@@ -23,26 +19,6 @@ from forkpoint.world.model import world
 from forkpoint.world.reference import references
 
 NAMES = tuple(c.name for c in coordinates())
-
-
-def run(*words: object) -> Result:
-    return CliRunner().invoke(forkpoint, [str(w) for w in words])
-
-
-def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: object) -> str:
-    """The one sentence on stderr of a command that leaves with 2."""
-    monkeypatch.setattr(sys, "argv", ["forkpoint", *map(str, words)])
-    with pytest.raises(SystemExit) as left:
-        main()
-    said = capsys.readouterr().err.strip()
-    assert left.value.code == 2, said
-    assert len(said.splitlines()) == 1, said
-    return said
-
-
-def rows_of(result: Result) -> list[dict[str, str]]:
-    assert result.exit_code == 0, result.output
-    return list(csv.DictReader(io.StringIO(result.stdout)))
 
 
 @pytest.fixture(scope="module")

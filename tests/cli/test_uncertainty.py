@@ -14,36 +14,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from as_typed import refused, rows_of, run
 
 import forkpoint as fp
-from forkpoint.cli import forkpoint, main
 from forkpoint.uncertainty.calibrate import Posterior
 from forkpoint.uncertainty.parameters import coordinates
 from forkpoint.uncertainty.posterior_file import write_posterior
 from forkpoint.world.fitted import model_version
 
 NAMES = tuple(c.name for c in coordinates())
-
-
-def run(*words: object) -> Result:
-    return CliRunner().invoke(forkpoint, [str(w) for w in words])
-
-
-def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: object) -> str:
-    """The one sentence on stderr of a command that leaves with 2."""
-    monkeypatch.setattr(sys, "argv", ["forkpoint", *map(str, words)])
-    with pytest.raises(SystemExit) as left:
-        main()
-    said = capsys.readouterr().err.strip()
-    assert left.value.code == 2, said
-    assert len(said.splitlines()) == 1, said
-    return said
-
-
-def rows_of(result: Result) -> list[dict[str, str]]:
-    assert result.exit_code == 0, result.output
-    return list(csv.DictReader(io.StringIO(result.stdout)))
 
 
 # The posterior: what --posterior takes, whatever the command.
