@@ -133,7 +133,7 @@ def guidance(
     found = []
     for said in observations:
         coming = said.actual_or_estimate_or_forecast == "forecast" and said.known_from <= as_of
-        of_series = row.series in (said.series, other.get(said.series))
+        of_series = (said.series, said.unit) == (row.series, row.unit) or other.get(said.series) == row.series
         if coming and of_series and said.period_end > known_to and said.entity.casefold() == row.entity.casefold():
             ends = [end for end in (said.low, said.high) if end is not None]
             value = said.value if said.value is not None or not ends else sum(ends) / len(ends)
