@@ -29,13 +29,18 @@ Arguments: TypeAlias = tuple[Values, Values, Values, dict[Link, Any]]
 """Fixed inputs, inputs on the grid, initial values, held paths; the times of the grid follow."""
 
 
+THREADS = 8
+"""Threads of XLA at least; an idle one costs nothing."""
+
+
 @cache
 def jax_module() -> Any:
     """JAX in double precision with a persistent compile cache. Raises MissingExtra."""
     jax = load("jax")
     jax.config.update("jax_enable_x64", True)
-    if len(getattr(os, "sched_getaffinity", lambda _: (0, 1))(0)) < 2:
-        os.environ.setdefault("NPROC", "2")  # XLA's threads: with one, a call back into Python waits for itself
+    # A call back into Python holds one of XLA's threads and waits for another: with few it may wait for ever.
+    os.environ.setdefault("NPROC", str(max(THREADS, os.cpu_count() or 1)))
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
     if jax.config.jax_compilation_cache_dir is None:
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         jax.config.update("jax_compilation_cache_dir", str(home / "forkpoint" / f"jax-{jax.__version__}"))
