@@ -12,6 +12,7 @@ import click
 
 from forkpoint.cli.futures import draws_options, meanings
 from forkpoint.cli.output import console, emit_table, machine_options, unit_words
+from forkpoint.trace import scale
 
 YEARS = (2025, 2027, 2030, 2035)
 LINE_EVERY = 30.0
@@ -99,11 +100,11 @@ def _wide(rows: list[dict[str, Any]], years: list[int]) -> list[dict[str, Any]]:
     from forkpoint.uncertainty.outputs import headline_output
     from forkpoint.world.results import headline
 
-    scale = {headline_output(r).name: (float(r["factor"]), r["unit"]) for r in headline()}
+    shown = {headline_output(r).name: (float(r["factor"]), r["unit"]) for r in headline()}
     table: dict[str, dict[str, Any]] = {}
     for row in rows:
         if row["time"] in years:
-            factor, unit = scale.get(row["output"]) or _large(row, rows)
+            factor, unit = shown.get(row["output"]) or _large(row, rows)
             line = table.setdefault(row["output"], {"output": row["output"], "unit": unit})
             middle, low, high = (number(factor * row[p]) for p in ("p50", "p05", "p95"))
             text = middle if low == middle == high else f"{middle} ({low}…{high})"
@@ -113,9 +114,8 @@ def _wide(rows: list[dict[str, Any]], years: list[int]) -> list[dict[str, Any]]:
 
 def _large(row: dict[str, Any], rows: list[dict[str, Any]]) -> tuple[float, str]:
     """The factor and unit in which an output's numbers are short: as they are, millions or billions."""
-    size = max(abs(r["p95"]) for r in rows if r["output"] == row["output"])
-    factor, word = (1e-9, "bn ") if size >= 1e9 else (1e-6, "million ") if size >= 1e6 else (1.0, "")
-    return factor, f"{word}{unit_words(row['unit'])}"
+    divisor, word = scale(max(abs(r["p95"]) for r in rows if r["output"] == row["output"]))
+    return 1.0 / divisor, f"{word} {unit_words(row['unit'])}".strip()
 
 
 @contextmanager
